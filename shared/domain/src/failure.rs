@@ -1,0 +1,163 @@
+//! Why running a tool failed: the closed list of codes that callers, models and stored executions share.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Every way in which an execution can fail (design "Tool config v1", *Failures of an execution*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// The input does not fit the tool's `input_schema`.
+    InvalidInput,
+    /// No tool of that id in the workspace.
+    ToolNotFound,
+    /// The tool exists but `enabled` is false.
+    ToolDisabled,
+    /// One of our own limits is used up; not the upstream's.
+    QuotaExceeded,
+    /// A `${NAME}` has no secret of that name in the workspace.
+    SecretMissing,
+    /// The upstream refused the credential (401 or 403).
+    AuthFailed,
+    /// The egress guard refused the destination before a connection was made.
+    EgressBlocked,
+    /// No connection: DNS, TCP or TLS failed.
+    ConnectFailed,
+    /// The total deadline passed.
+    Timeout,
+    /// The upstream answered 429.
+    RateLimited,
+    /// The upstream answered another 4xx.
+    #[serde(rename = "upstream_4xx")]
+    Upstream4xx,
+    /// The upstream answered 5xx.
+    #[serde(rename = "upstream_5xx")]
+    Upstream5xx,
+    /// The upstream answered 200 with an error inside.
+    UpstreamError,
+    /// The answer is over `max_response_bytes` after decompression.
+    ResponseTooLarge,
+    /// The answer breaks HTTP or is not the format that the tool reads.
+    InvalidResponse,
+    /// A mapping rule found no value, or one that cannot be coerced.
+    MappingFailed,
+    /// The mapped output does not fit `output_schema`.
+    OutputInvalid,
+    /// Sent, no answer, and not safe to repeat.
+    UnknownOutcome,
+}
+
+impl FailureCode {
+    /// Every code, in the order of the documentation.
+    pub const ALL: [Self; 18] = [
+        Self::InvalidInput,
+        Self::ToolNotFound,
+        Self::ToolDisabled,
+        Self::QuotaExceeded,
+        Self::SecretMissing,
+        Self::AuthFailed,
+        Self::EgressBlocked,
+        Self::ConnectFailed,
+        Self::Timeout,
+        Self::RateLimited,
+        Self::Upstream4xx,
+        Self::Upstream5xx,
+        Self::UpstreamError,
+        Self::ResponseTooLarge,
+        Self::InvalidResponse,
+        Self::MappingFailed,
+        Self::OutputInvalid,
+        Self::UnknownOutcome,
+    ];
+
+    /// The code as it stands in answers, rows and documentation.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::ToolNotFound => "tool_not_found",
+            Self::ToolDisabled => "tool_disabled",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::SecretMissing => "secret_missing",
+            Self::AuthFailed => "auth_failed",
+            Self::EgressBlocked => "egress_blocked",
+            Self::ConnectFailed => "connect_failed",
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate_limited",
+            Self::Upstream4xx => "upstream_4xx",
+            Self::Upstream5xx => "upstream_5xx",
+            Self::UpstreamError => "upstream_error",
+            Self::ResponseTooLarge => "response_too_large",
+            Self::InvalidResponse => "invalid_response",
+            Self::MappingFailed => "mapping_failed",
+            Self::OutputInvalid => "output_invalid",
+            Self::UnknownOutcome => "unknown_outcome",
+        }
+    }
+
+    /// Whether the same call may succeed later without being changed.
+    pub const fn retryable(self) -> bool {
+        match self {
+            Self::QuotaExceeded
+            | Self::ConnectFailed
+            | Self::Timeout
+            | Self::RateLimited
+            | Self::Upstream5xx => true,
+            Self::InvalidInput
+            | Self::ToolNotFound
+            | Self::ToolDisabled
+            | Self::SecretMissing
+            | Self::AuthFailed
+            | Self::EgressBlocked
+            | Self::Upstream4xx
+            | Self::UpstreamError
+            | Self::ResponseTooLarge
+            | Self::InvalidResponse
+            | Self::MappingFailed
+            | Self::OutputInvalid
+            | Self::UnknownOutcome => false,
+        }
+    }
+}
+
+/// A failed execution as told to people and models. Holds no secret: whoever fills it masks first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure.
+    pub code: FailureCode,
+    /// What happened, in one sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// Whether the same call may succeed later without being changed.
+    pub retryable: bool,
+    /// Facts for the repair: upstream status, a part of its body, pointer, rule. Never secrets.
+    pub details: Map<String, Value>,
+}
+
+impl Failure {
+    /// A failure with the code's own retryability and no details.
+    pub fn new(code: FailureCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: hint.into(),
+            retryable: code.retryable(),
+            details: Map::new(),
+        }
+    }
+
+    /// The same failure with one more fact.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

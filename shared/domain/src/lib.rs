@@ -1,0 +1,7 @@
+//! Plain types and pure rules of the product: no I/O, nothing async; time, ids and randomness come in as arguments.
+
+pub mod caller;
+pub mod config;
+pub mod failure;
+pub mod fault;
+pub mod ids;
