@@ -1,0 +1,21 @@
+//! Why a function cannot start, told in one line that says what to do.
+
+/// A function that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Environment variables that are missing or malformed; every one of them.
+    #[error("the configuration is wrong: {}", .0.join("; "))]
+    Config(Vec<String>),
+    /// The process was not started by AWS Lambda or an emulator of it.
+    #[error(
+        "this program is an AWS Lambda function: it needs the variables of the Lambda runtime \
+         (AWS_LAMBDA_RUNTIME_API and AWS_LAMBDA_FUNCTION_NAME are not set). To run everything locally: cargo run"
+    )]
+    NotLambda,
+    /// Nothing could be started at all.
+    #[error("the asynchronous runtime does not start: {0}")]
+    Runtime(std::io::Error),
+    /// The Lambda runtime gave up.
+    #[error("the Lambda runtime ended: {0}")]
+    Lambda(String),
+}
