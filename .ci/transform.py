@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Does the SAM transform of template.yaml locally and asserts what the linters cannot see.
+
+Usage: transform.py template.yaml transformed.json   (needs PyPI's aws-sam-translator; no AWS account, no network)
+"""
+
+import json
+import os
+import sys
+
+os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
+
+from samtranslator.translator.transform import transform  # noqa: E402
+from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+
+class NoManagedPolicies:
+    """The template names no managed policy, so none is looked up."""
+
+    def load(self):
+        return {}
+
+def local_code_to_s3(template):
+    """`sam package` does this when it uploads; the transform insists on it."""
+    artefact = "s3://artefacts/function.zip"
+    template["Globals"]["Function"]["CodeUri"] = artefact
+    for resource in template["Resources"].values():
+        resource.pop("Metadata", None)
+
+def of_type(resources, kind):
+    return {name: r for name, r in resources.items() if r["Type"] == kind}
+
+def check(resources):
+    """Every statement here was wrong once in some project although all linters passed."""
+    functions = of_type(resources, "AWS::Lambda::Function")
+    assert functions, "no function"
+    for name, function in functions.items():
+        properties = function["Properties"]
+        variables = properties["Environment"]["Variables"]
+        assert variables["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"] == "true", name
+        assert properties["Runtime"] == "provided.al2023", name
+        assert properties["Timeout"] <= 29, f"{name} outlives the gateway"
+
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        assert not role["Properties"].get("ManagedPolicyArns"), f"{name} has managed policies"
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                assert statement["Resource"] != "*" and "*" not in str(statement["Action"]), name
+
+    (api,) = of_type(resources, "AWS::ApiGateway::RestApi").values()
+    body = api["Properties"]["Body"]
+    for path, methods in body["paths"].items():
+        assert "options" in methods, f"{path} has no preflight"
+        for method, operation in methods.items():
+            integration = operation["x-amazon-apigateway-integration"]
+            kind = "mock" if method == "options" else "aws_proxy"
+            assert integration["type"] == kind, f"{method} {path}"
+    gateway = body["x-amazon-apigateway-gateway-responses"]
+    headers = gateway["UNAUTHORIZED"]["responseParameters"]
+    assert "gatewayresponse.header.WWW-Authenticate" in headers
+    for kind, response in gateway.items():
+        headers = response["responseParameters"]
+        assert "gatewayresponse.header.Access-Control-Allow-Origin" in headers, kind
+        problem = json.loads(response["responseTemplates"]["application/json"])
+        assert problem["code"] and problem["request_id"] == "$context.requestId", kind
+
+    (plan,) = of_type(resources, "AWS::ApiGateway::UsagePlan").values()
+    assert plan["Properties"]["Throttle"] and plan["Properties"]["Quota"]
+    (stage,) = of_type(resources, "AWS::ApiGateway::Stage").values()
+    (setting,) = stage["Properties"]["MethodSettings"]
+    assert setting["ThrottlingRateLimit"] and setting["ThrottlingBurstLimit"]
+    for name, group in of_type(resources, "AWS::Logs::LogGroup").items():
+        assert group["Properties"]["RetentionInDays"], name
+    return len(functions), sum(len(m) - 1 for m in body["paths"].values())
+
+def main(source, target):
+    with open(source, encoding="utf-8") as file:
+        template = yaml_parse(file.read())
+    local_code_to_s3(template)
+    result = transform(template, {}, NoManagedPolicies())
+    functions, operations = check(result["Resources"])
+    with open(target, "w", encoding="utf-8") as file:
+        json.dump(result, file, indent=2, default=str)
+    print(f"transformed: {functions} functions, {operations} operations, {len(result['Resources'])} resources")
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
