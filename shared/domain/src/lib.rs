@@ -1,7 +1,10 @@
 //! Plain types and pure rules of the product: no I/O, nothing async; time, ids and randomness come in as arguments.
 
 pub mod caller;
+pub mod canonical;
 pub mod config;
 pub mod failure;
 pub mod fault;
 pub mod ids;
+pub mod json;
+pub mod text;
