@@ -94,6 +94,69 @@ impl FailureCode {
         }
     }
 
+    /// What happened, in one sentence; stands in `docs/errors.md`.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "The input does not fit the tool's input_schema.",
+            Self::ToolNotFound => "The workspace has no tool of that id.",
+            Self::ToolDisabled => "The tool exists, but is switched off.",
+            Self::QuotaExceeded => "One of this product's own limits is used up.",
+            Self::SecretMissing => "The tool names a secret that the workspace does not have.",
+            Self::AuthFailed => "The upstream refused the credential (401 or 403).",
+            Self::EgressBlocked => "The destination is not allowed; no connection was made.",
+            Self::ConnectFailed => "No connection: DNS, TCP or TLS failed.",
+            Self::Timeout => "The call's total deadline passed.",
+            Self::RateLimited => "The upstream answered 429.",
+            Self::Upstream4xx => "The upstream refused the request with another 4xx status.",
+            Self::Upstream5xx => "The upstream failed with a 5xx status.",
+            Self::UpstreamError => "The upstream answered 200 with an error inside.",
+            Self::ResponseTooLarge => "The answer is larger than max_response_bytes.",
+            Self::InvalidResponse => {
+                "The answer breaks HTTP or is not in the format that the tool reads."
+            }
+            Self::MappingFailed => "A mapping rule found no value, or one of another type.",
+            Self::OutputInvalid => "The mapped output does not fit the tool's output_schema.",
+            Self::UnknownOutcome => {
+                "The request was sent and no answer came; it may have had its effect."
+            }
+        }
+    }
+
+    /// What a caller does about it; stands in `docs/errors.md`.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "Mend each fault; its pointer says where and its hint how.",
+            Self::ToolNotFound => "List the tools for their ids; check the workspace.",
+            Self::ToolDisabled => "Save the tool with enabled: true.",
+            Self::QuotaExceeded => "Wait for the seconds of Retry-After.",
+            Self::SecretMissing => "Create the secret that details names.",
+            Self::AuthFailed => "Check the secret's value and the tool's auth section.",
+            Self::EgressBlocked => {
+                "Use a public https host; let an admin add the host to the secret's allowed_hosts; or let the operator \
+                 list a private upstream in EGRESS_ALLOW."
+            }
+            Self::ConnectFailed => "Check the host of base_url; try again.",
+            Self::Timeout => "Try again; raise api.timeout if the upstream is slow.",
+            Self::RateLimited => "Wait as long as details.retry_after_ms says.",
+            Self::Upstream4xx => "Read details: the upstream says what it does not accept.",
+            Self::Upstream5xx => "Try again later.",
+            Self::UpstreamError => "Read details: the upstream says what went wrong.",
+            Self::ResponseTooLarge => "Ask for less, or raise api.max_response_bytes.",
+            Self::InvalidResponse => {
+                "Check path and response.format of the tool against the upstream's answer."
+            }
+            Self::MappingFailed => {
+                "Mend the rule that details names; nearest is the closest key in the answer."
+            }
+            Self::OutputInvalid => {
+                "Mend output_schema or the mapping; output.validation: warn lets it pass."
+            }
+            Self::UnknownOutcome => {
+                "Look at the upstream whether it was done before you call again."
+            }
+        }
+    }
+
     /// Whether the same call may succeed later without being changed.
     pub const fn retryable(self) -> bool {
         match self {
