@@ -1,1 +1,17 @@
-//! Placeholder.
+//! How a route speaks HTTP: who is asking, bodies and parameters in, problems out, and what stands around it all.
+
+pub mod body;
+pub mod cursor;
+pub mod etag;
+pub mod openapi;
+pub mod path;
+pub mod problem;
+pub mod query;
+pub mod stack;
+
+pub use body::{Document, Field, Fields, FromFields, Json};
+pub use etag::{IfMatch, IfNoneMatch, etag};
+pub use path::{Path, PathPair};
+pub use problem::{CATALOGUE, Code, Problem};
+pub use query::{FromQuery, Page, PageOf, Params, Query};
+pub use stack::{RequestId, StackConfig, serve_stack};

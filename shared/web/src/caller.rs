@@ -1,0 +1,194 @@
+//! Who is asking: extractors that answer 401 and 403 before anything else of the request is read.
+
+use auth::Authenticator;
+use axum::extract::{FromRef, FromRequestParts};
+use domain::caller::{Caller, Principal, Role};
+use domain::fault::Fault;
+use http::header::{AUTHORIZATION, HeaderMap};
+use http::request::Parts;
+
+use crate::problem::{Code, Problem};
+use crate::stack::Facts;
+
+/// The header that selects a workspace by id or slug.
+pub const WORKSPACE_HEADER: &str = "x-workspace-id";
+
+macro_rules! role_guard {
+    ($(#[$doc:meta])* $name:ident, $role:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(pub Caller);
+
+        impl<S> FromRequestParts<S> for $name
+        where
+            S: Send + Sync,
+            Authenticator: FromRef<S>,
+        {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+                caller(parts, &Authenticator::from_ref(state), $role).await.map(Self)
+            }
+        }
+    };
+}
+
+role_guard! {
+    /// A caller who may read.
+    AsViewer, Role::Viewer
+}
+role_guard! {
+    /// A caller who may create, edit and run.
+    AsMember, Role::Member
+}
+role_guard! {
+    /// A caller who may delete, publish and manage secrets and keys.
+    AsAdmin, Role::Admin
+}
+
+/// A signed-in person, in no workspace: for routes about the person's own account.
+#[derive(Clone, Debug)]
+pub struct Person(pub Principal);
+
+impl<S> FromRequestParts<S> for Person
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let authenticator = Authenticator::from_ref(state);
+        match authenticator.principal(bearer(&parts.headers)?).await? {
+            auth::Credential::User(principal) => Ok(Self(principal)),
+            auth::Credential::Key(_) => Err(Problem::new(
+                Code::PersonRequired,
+                "an API key acts in its workspace only",
+            )),
+        }
+    }
+}
+
+async fn caller(
+    parts: &Parts,
+    authenticator: &Authenticator,
+    needed: Role,
+) -> Result<Caller, Problem> {
+    let bearer = bearer(&parts.headers)?;
+    let selector = selector(&parts.headers);
+    // A bad token outranks a bad header.
+    let caller = match selector {
+        Ok(selector) => authenticator.enter(bearer, selector).await?,
+        Err(problem) => {
+            authenticator.principal(bearer).await?;
+            return Err(problem);
+        }
+    };
+    if let Some(facts) = parts.extensions.get::<Facts>() {
+        facts.set_workspace(caller.workspace_id);
+    }
+    demand(&caller, needed)?;
+    Ok(caller)
+}
+
+/// Refuses a caller whose role in the workspace is lower than needed.
+///
+/// # Errors
+/// `role_required`, naming both roles.
+pub fn demand(caller: &Caller, needed: Role) -> Result<(), Problem> {
+    if caller.role >= needed {
+        return Ok(());
+    }
+    let detail = format!(
+        "this needs the role {needed} in the workspace; yours is {}",
+        caller.role
+    );
+    Err(Problem::new(Code::RoleRequired, detail))
+}
+
+/// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        let detail = "the request has no Authorization header";
+        return Err(Problem::new(Code::MissingToken, detail));
+    };
+    let refused = |detail: &str| Problem::new(Code::InvalidToken, detail);
+    if values.next().is_some() {
+        return Err(refused("there is more than one Authorization header"));
+    }
+    let text = value
+        .to_str()
+        .map_err(|_| refused("the Authorization header is not plain ASCII"))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => match token.trim() {
+            "" => Err(refused("the bearer token is empty")),
+            token => Ok(token),
+        },
+        Some(_) | None => Err(refused("the Authorization header must be: Bearer, then the token")),
+    }
+}
+
+fn selector(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let refused = |message: &str| {
+        let fault = Fault::new(WORKSPACE_HEADER, "invalid_header", message)
+            .hint("send one X-Workspace-Id with an id or slug of GET /api/v1/workspaces");
+        Problem::invalid_request(vec![fault])
+    };
+    let mut values = headers.get_all(WORKSPACE_HEADER).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(refused("there is more than one X-Workspace-Id header"));
+    }
+    let text = value.to_str().map(str::trim).unwrap_or_default();
+    let plain = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if plain {
+        Ok(Some(text))
+    } else {
+        Err(refused("X-Workspace-Id is neither an id nor a slug"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn reads_one_bearer_token() {
+        assert_eq!(bearer(&headers(&[("authorization", "bearer abc")])).unwrap(), "abc");
+        let code = |pairs: &[(&'static str, &'static str)]| bearer(&headers(pairs)).unwrap_err().code();
+        assert_eq!(code(&[]), Code::MissingToken);
+        assert_eq!(code(&[("authorization", "Basic abc")]), Code::InvalidToken);
+        assert_eq!(code(&[("authorization", "Bearer ")]), Code::InvalidToken);
+        assert_eq!(
+            code(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]),
+            Code::InvalidToken
+        );
+    }
+
+    #[test]
+    fn reads_one_workspace() {
+        assert_eq!(selector(&headers(&[])).unwrap(), None);
+        assert_eq!(selector(&headers(&[(WORKSPACE_HEADER, "acme")])).unwrap(), Some("acme"));
+        for bad in [
+            &[(WORKSPACE_HEADER, "a"), (WORKSPACE_HEADER, "b")][..],
+            &[(WORKSPACE_HEADER, "a,b")],
+            &[(WORKSPACE_HEADER, "")],
+        ] {
+            assert!(selector(&headers(bad)).is_err(), "{bad:?}");
+        }
+    }
+}

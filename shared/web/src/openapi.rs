@@ -1,0 +1,236 @@
+//! The API's description as a whole: what the groups' own parts leave to the product.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    Components, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, SecurityRequirement, Server,
+    Type,
+};
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::problem::{Current, InvalidField, PROBLEM_JSON, ProblemBody};
+
+const DESCRIPTION: &str = "Paste an API, get a safe, tested, versioned AI tool. Every error is an RFC 9457 problem \
+    (`application/problem+json`) whose `code` is stable. Every answer carries `x-request-id`.";
+
+/// Operations that act in a workspace start with this.
+const API: &str = "/api/v1/";
+
+/// Operations about a person's own account, in no workspace.
+const ACCOUNT: &str = "/api/v1/workspaces";
+
+/// Joins the parts of all groups into the document of the product: information, bearer security, tags,
+/// the problem schemas, and for every operation its `X-Workspace-Id` and the answers that any may give.
+pub fn document(parts: Vec<OpenApi>) -> OpenApi {
+    let mut whole = base();
+    for part in parts {
+        whole.merge(part);
+    }
+    for (path, item) in &mut whole.paths.paths {
+        for operation in operations(item) {
+            if path.starts_with(API) {
+                add_common(operation, path.starts_with(ACCOUNT));
+            } else {
+                operation.security = Some(vec![SecurityRequirement::default()]);
+            }
+        }
+    }
+    whole
+}
+
+fn base() -> OpenApi {
+    let mut components = Components::new();
+    add_schema::<ProblemBody<'_>>(&mut components);
+    add_schema::<InvalidField>(&mut components);
+    add_schema::<Current>(&mut components);
+    components.add_security_scheme(
+        "bearer",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some(
+                    "A Supabase user token (JWT), or a workspace API key (`dtk_…`).",
+                ))
+                .build(),
+        ),
+    );
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("api-to-tools")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(DESCRIPTION))
+                .license(Some(
+                    LicenseBuilder::new()
+                        .name("Apache-2.0")
+                        .identifier(Some("Apache-2.0"))
+                        .build(),
+                ))
+                .build(),
+        )
+        .servers(Some([Server::new("/")]))
+        .components(Some(components))
+        .security(Some([bearer()]))
+        .tags(Some(TAGS.map(|(name, description)| {
+            TagBuilder::new()
+                .name(name)
+                .description(Some(description))
+                .build()
+        })))
+        .build()
+}
+
+const TAGS: [(&str, &str); 5] = [
+    ("system", "Health and documentation."),
+    ("tools", "Registering, running and versioning tools."),
+    (
+        "secrets",
+        "Credentials that tools use; values are never answered.",
+    ),
+    ("workspaces", "Tenants and their API keys."),
+    ("analytics", "What was executed."),
+];
+
+fn bearer() -> SecurityRequirement {
+    SecurityRequirement::new("bearer", Vec::<String>::new())
+}
+
+fn add_schema<T: ToSchema>(components: &mut Components) {
+    components
+        .schemas
+        .insert(T::name().into_owned(), T::schema());
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn add_common(operation: &mut Operation, account: bool) {
+    if !account {
+        operation
+            .parameters
+            .get_or_insert_default()
+            .push(workspace_header().into());
+    }
+    let responses = &mut operation.responses.responses;
+    for (status, description) in COMMON {
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| problem(description));
+    }
+    if operation.request_body.is_some() {
+        for (status, description) in WITH_BODY {
+            responses
+                .entry(status.to_owned())
+                .or_insert_with(|| problem(description));
+        }
+    }
+}
+
+fn workspace_header() -> Parameter {
+    ParameterBuilder::new()
+        .name("X-Workspace-Id")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Id or slug of the workspace; needed only by members of several.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}
+
+const COMMON: [(&str, &str); 5] = [
+    ("400", "The request is not valid, or `workspace_required`."),
+    ("401", "No token, or not a valid one."),
+    ("403", "The caller's role is too low."),
+    ("500", "A defect of this product; report the request id."),
+    ("503", "A dependency does not answer; try again."),
+];
+
+const WITH_BODY: [(&str, &str); 2] = [
+    ("413", "The body is over 1 MB."),
+    ("415", "The body is not application/json."),
+];
+
+fn problem(description: &str) -> RefOr<Response> {
+    ResponseBuilder::new()
+        .description(description)
+        .content(
+            PROBLEM_JSON,
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .build(),
+        )
+        .build()
+        .into()
+}
+
+macro_rules! answers {
+    ($(#[$doc:meta] $name:ident = $status:literal, $description:literal;)*) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                BTreeMap::from([($status.to_owned(), problem($description))])
+            }
+        }
+    )*};
+}
+
+answers! {
+    /// For `responses(…)` of an operation on one object.
+    Missing = "404", "There is no such object in this workspace.";
+    /// For `responses(…)` of an operation that may meet another change.
+    Conflict = "409", "It exists already, or was changed meanwhile; `current` holds its version.";
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::openapi::path::{HttpMethod, OperationBuilder};
+    use utoipa::openapi::{Paths, PathsBuilder};
+
+    use super::*;
+
+    fn part(path: &str, id: &str) -> OpenApi {
+        let operation = OperationBuilder::new().operation_id(Some(id)).build();
+        let paths: Paths = PathsBuilder::new()
+            .path(path, PathItem::new(HttpMethod::Get, operation))
+            .build();
+        OpenApiBuilder::new().paths(paths).build()
+    }
+
+    #[test]
+    fn joins_the_parts_and_adds_what_all_share() {
+        let whole = document(vec![
+            part("/health", "health"),
+            part("/api/v1/tools", "list_tools"),
+        ]);
+        let whole = serde_json::to_value(&whole).unwrap();
+        assert_eq!(whole["openapi"], "3.1.0");
+        let list = &whole["paths"]["/api/v1/tools"]["get"];
+        assert_eq!(list["parameters"][0]["name"], "X-Workspace-Id");
+        assert_eq!(
+            list["responses"]["401"]["content"][PROBLEM_JSON]["schema"]["$ref"],
+            "#/components/schemas/Problem"
+        );
+        assert_eq!(
+            whole["paths"]["/health"]["get"]["security"][0],
+            serde_json::json!({})
+        );
+        assert!(whole["components"]["schemas"]["InvalidField"].is_object());
+    }
+}

@@ -1,0 +1,162 @@
+//! The stable codes of problems: status, title, meaning and remedy of each (`docs/errors.md`).
+
+use http::StatusCode;
+
+/// What is documented about one code.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The stable name, `code` in the answer.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// One short phrase, the same for every occurrence.
+    pub title: &'static str,
+    /// When it is answered.
+    pub meaning: &'static str,
+    /// What the caller does about it.
+    pub todo: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $status:literal, $title:literal, $meaning:literal, $todo:literal;)*) => {
+        /// The kind of a problem. The variants are named as their codes are; [`CATALOGUE`] explains them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "each is explained in the catalogue beside it")]
+        pub enum Code { $($name,)* }
+
+        /// Every code, by status.
+        pub const CATALOGUE: &[Entry] = &[$(Code::$name.entry(),)*];
+
+        impl Code {
+            /// What is documented about it.
+            pub const fn entry(self) -> Entry {
+                match self {
+                    $(Self::$name => Entry {
+                        code: $code, status: $status, title: $title, meaning: $meaning, todo: $todo,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidJson = "invalid_json", 400, "The body is not acceptable JSON",
+        "The body is empty, not UTF-8, not JSON, nested deeper than 64 levels, or holds a NUL character, a lone surrogate or a number that cannot be kept exactly.",
+        "Mend the body at the place that detail or errors[].pointer names.";
+    InvalidRequest = "invalid_request", 400, "The request is not valid",
+        "A field of the body, a query parameter or a header is missing, unknown or malformed. errors[] holds every fault.",
+        "Mend each fault; hint says how.";
+    InvalidConfig = "invalid_config", 400, "The tool config is not valid",
+        "The document is not a tool config. errors[] holds every fault with a JSON pointer into the document.",
+        "Mend each fault; hint says how. docs: the rules of a tool config.";
+    InvalidInput = "invalid_input", 400, "The input does not fit the tool",
+        "The input breaks the tool's input_schema, or cannot be placed in the request. Nothing was sent.",
+        "Read the tool's input_schema and mend each fault.";
+    InvalidCursor = "invalid_cursor", 400, "The cursor is not valid",
+        "The cursor was not made by this list, or was changed on the way.",
+        "Pass next_cursor on unchanged, or start without a cursor.";
+    WorkspaceRequired = "workspace_required", 400, "A workspace must be named",
+        "You belong to several workspaces, or to none yet, and the request does not say which one is meant.",
+        "Send X-Workspace-Id with an id or slug of GET /api/v1/workspaces; without any workspace, POST one first.";
+    HostsRequired = "hosts_required", 400, "The secret's hosts must be named",
+        "Tools that name this secret call several hosts, or were not saved by an admin, so the host it may be sent to is not certain.",
+        "Send allowed_hosts with every host that may receive the secret.";
+    MissingToken = "missing_token", 401, "Nobody is signed in",
+        "The request has no Authorization header.",
+        "Send Authorization: Bearer with a user token or a workspace API key.";
+    InvalidToken = "invalid_token", 401, "The token is not valid",
+        "The token or key is malformed, expired, revoked, or not made for this product. detail says which, as far as it is safe to tell.",
+        "Sign in again, or make a new API key.";
+    RoleRequired = "role_required", 403, "Your role does not allow this",
+        "The operation needs a higher role in this workspace than yours (or than your API key's). detail names it.",
+        "Ask an admin of the workspace.";
+    PersonRequired = "person_required", 403, "A person must do this",
+        "The operation belongs to a person's account; an API key acts in one workspace only.",
+        "Use the token of a signed-in person.";
+    Forbidden = "forbidden", 403, "This is not allowed",
+        "The database's own policies refuse the change for you, or your account is disabled.",
+        "Ask an admin of the workspace.";
+    NotFound = "not_found", 404, "There is nothing here",
+        "No such route, or no such object in this workspace. Objects of other workspaces answer exactly so.",
+        "Check the path, the id and X-Workspace-Id.";
+    ToolNotFound = "tool_not_found", 404, "There is no such tool",
+        "The workspace has no tool of this id. Tools of other workspaces answer exactly so.",
+        "GET /api/v1/tools lists the ids; check X-Workspace-Id.";
+    WorkspaceNotFound = "workspace_not_found", 404, "There is no such workspace",
+        "You are no member of a workspace of this id or slug.",
+        "GET /api/v1/workspaces lists yours.";
+    MethodNotAllowed = "method_not_allowed", 405, "The route has no such method",
+        "The path exists, but not with this method. The header Allow lists those it has.",
+        "Use one of them.";
+    AlreadyExists = "already_exists", 409, "It exists already",
+        "Something of this id or name exists. current holds its version and hash where it has them.",
+        "Choose another id, or change the existing one (PUT).";
+    VersionConflict = "version_conflict", 409, "Somebody else changed it meanwhile",
+        "If-Match names a version that is not the current one. current holds the one that is.",
+        "Read it again, apply your change to it, and send its hash as If-Match.";
+    ToolDisabled = "tool_disabled", 409, "The tool is switched off",
+        "The tool's config says enabled: false, or its stored document can no longer be used. detail says which.",
+        "Save it with enabled: true, or mend its config.";
+    InProgress = "in_progress", 409, "The same request is still running",
+        "A request with this Idempotency-Key has not been answered yet, or was made with another body.",
+        "Wait for its answer, or use another key for another request.";
+    BodyTooLarge = "body_too_large", 413, "The body is too large",
+        "The body has more than 1 MB (1,048,576 bytes).",
+        "Send less.";
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body must be JSON",
+        "The content-type is not application/json.",
+        "Send content-type: application/json.";
+    QuotaExceeded = "quota_exceeded", 429, "The quota is used up",
+        "One of this product's own limits is reached; not the upstream's.",
+        "Wait for the seconds of Retry-After.";
+    HeadersTooLarge = "headers_too_large", 431, "The headers are too large",
+        "More than 100 headers, or more than 32 KB of them.",
+        "Send fewer headers.";
+    Internal = "internal", 500, "Something broke on our side",
+        "A defect of this product; nothing that the request did wrong.",
+        "Report the request_id. Read before you repeat a change: it may have been made.";
+    DatabaseUnavailable = "database_unavailable", 503, "The database does not answer",
+        "Postgres cannot be reached, or all its connections are taken.",
+        "Try again after the seconds of Retry-After.";
+    KeysUnavailable = "keys_unavailable", 503, "Tokens cannot be checked now",
+        "The keys that sign user tokens cannot be fetched.",
+        "Try again after the seconds of Retry-After.";
+    AuditUnavailable = "audit_unavailable", 503, "The audit log cannot be written",
+        "The use of a secret is recorded before it is sent. The record could not be written, so nothing was sent.",
+        "Try again after the seconds of Retry-After.";
+    SecretsUnavailable = "secrets_unavailable", 503, "Secrets cannot be opened now",
+        "The store of secrets does not answer, or its keys are not configured.",
+        "Try again later; an operator looks at MASTER_KEYS.";
+}
+
+impl Code {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        self.entry().code
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether trying again a moment later is the advice: the answer carries `Retry-After`.
+    pub(crate) const fn is_passing(self) -> bool {
+        matches!(self.entry().status, 429 | 503)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::CATALOGUE;
+
+    #[test]
+    fn codes_are_unique_and_sorted_by_status() {
+        let mut seen = HashSet::new();
+        assert!(CATALOGUE.iter().all(|entry| seen.insert(entry.code)));
+        assert!(CATALOGUE.is_sorted_by_key(|entry| entry.status));
+    }
+}

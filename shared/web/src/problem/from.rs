@@ -1,0 +1,1 @@
+//! Which problem each error of the rooms below is.
