@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod canonical;
 pub mod config;
+pub mod egress;
 pub mod failure;
 pub mod fault;
 pub mod ids;
