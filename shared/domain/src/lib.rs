@@ -2,10 +2,15 @@
 
 pub mod caller;
 pub mod canonical;
+pub mod coerce;
 pub mod config;
 pub mod egress;
 pub mod failure;
 pub mod fault;
+pub mod formats;
 pub mod ids;
 pub mod json;
+pub mod output;
+pub mod path;
+pub mod retry;
 pub mod text;

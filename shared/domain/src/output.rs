@@ -1,0 +1,266 @@
+//! From a response to a tool's output: the compiled form of `mapping.response_to_output`.
+//!
+//! Without rules the output is the whole data, untouched. With rules it is an object of exactly their
+//! members, each coerced to the type that `output_schema` gives it ([`crate::coerce`]):
+//!
+//! - A `null` where the schema allows none counts as nothing found.
+//! - Nothing found: the rule's default; else, if the member is required, `mapping_failed`; else
+//!   `null` where the schema allows it; else no member.
+//! - A JSONPath that leads to several values gives an array; where none is wanted, a single value
+//!   stands for itself.
+//! - Inside arrays and objects the schema's `items` and `properties` are followed as far as they fit;
+//!   what does not fit there is left as it is, for the check against the whole schema to tell.
+
+mod shape;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::coerce::type_name;
+use crate::config::{OutputRule, OutputSource, ResponsePath, ToolConfig};
+use crate::failure::{Failure, FailureCode};
+use crate::path::Path;
+use shape::Shape;
+
+/// A compiled output mapping.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    response_path: Option<Place>,
+    rules: Option<Vec<Rule>>,
+}
+
+/// A path, or why it is none: stored tools may be older than a rule.
+#[derive(Clone, Debug)]
+struct Place {
+    text: String,
+    path: Result<Path, String>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    output: String,
+    source: Source,
+    shape: Shape,
+    default: Option<Value>,
+    required: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Path(Place),
+    Const(Value),
+    Each { place: Place, rules: Vec<Rule> },
+}
+
+impl Plan {
+    /// Compiles the mapping with the types of the output schema. Never fails: a path that does not
+    /// parse fails when it is used (saving a tool refuses such paths).
+    pub fn compile(config: &ToolConfig) -> Self {
+        let mapping = &config.mapping.output;
+        let root = Shape::of_schema(&config.output_schema);
+        Self {
+            response_path: mapping.response_path.as_ref().map(Place::new),
+            rules: mapping.rules.as_ref().map(|rules| compile(rules, &root)),
+        }
+    }
+
+    /// The output that this response gives.
+    ///
+    /// # Errors
+    /// `mapping_failed` with the details `rule`, `path`, `nearest` (if any) and `found_type`.
+    pub fn apply(&self, response: &Value) -> Result<Value, Failure> {
+        let data = match &self.response_path {
+            None => Cow::Borrowed(response),
+            Some(place) => {
+                let at = At {
+                    rule: "response_path".to_owned(),
+                    place,
+                };
+                let found = at.find(response)?;
+                found.ok_or_else(|| at.nothing(response, "absent"))?
+            }
+        };
+        match &self.rules {
+            None => Ok(data.into_owned()),
+            Some(rules) => members(rules, &data, "").map(Value::Object),
+        }
+    }
+}
+
+impl Place {
+    fn new(path: &ResponsePath) -> Self {
+        Self {
+            text: path.0.clone(),
+            path: Path::parse(&path.0),
+        }
+    }
+}
+
+fn compile(rules: &[OutputRule], parent: &Shape) -> Vec<Rule> {
+    let compiled = rules.iter().map(|rule| {
+        let declared = parent.member(&rule.output);
+        let shape = match rule.as_type {
+            Some(to) => declared.only(to),
+            None => declared.clone(),
+        };
+        Rule {
+            output: rule.output.clone(),
+            source: match &rule.source {
+                OutputSource::Path(path) => Source::Path(Place::new(path)),
+                OutputSource::Const(value) => Source::Const(value.clone()),
+                OutputSource::Each { path, rules } => Source::Each {
+                    place: Place::new(path),
+                    rules: compile(rules, declared.element()),
+                },
+            },
+            shape,
+            default: rule.default.clone(),
+            required: rule.required,
+        }
+    });
+    compiled.collect()
+}
+
+fn members(rules: &[Rule], data: &Value, within: &str) -> Result<Map<String, Value>, Failure> {
+    let mut output = Map::with_capacity(rules.len());
+    for rule in rules {
+        if let Some(value) = rule.value(data, within)? {
+            output.insert(rule.output.clone(), value);
+        }
+    }
+    Ok(output)
+}
+
+impl Rule {
+    fn value(&self, data: &Value, within: &str) -> Result<Option<Value>, Failure> {
+        let place = match &self.source {
+            Source::Const(value) => return Ok(Some(value.clone())),
+            Source::Path(place) | Source::Each { place, .. } => place,
+        };
+        let at = At {
+            rule: format!("{within}{}", self.output),
+            place,
+        };
+        let Some(found) = at.find(data)? else {
+            return self.absent(&at, data, "absent");
+        };
+        match &self.source {
+            Source::Each { rules, .. } => match &*found {
+                Value::Array(items) => each(rules, items, &at.rule).map(Some),
+                Value::Null => self.absent(&at, data, "null"),
+                other => Err(at.unfit(other, &format!("{} is no array", type_name(other)))),
+            },
+            Source::Path(_) | Source::Const(_) => {
+                let found = match self.single(&at, found)? {
+                    Some(found) => found,
+                    None => return self.absent(&at, data, "absent"),
+                };
+                if found.is_null() && !self.shape.takes_null() {
+                    return self.absent(&at, data, "null");
+                }
+                let fitted = self.shape.fit(&found);
+                fitted.map(Some).map_err(|why| at.unfit(&found, &why))
+            }
+        }
+    }
+
+    /// What several values come to where no array is wanted.
+    fn single<'v>(
+        &self,
+        at: &At<'_>,
+        found: Cow<'v, Value>,
+    ) -> Result<Option<Cow<'v, Value>>, Failure> {
+        let several = at.place.path.as_ref().is_ok_and(Path::is_multiple);
+        if !several || self.shape.takes_array() {
+            return Ok(Some(found));
+        }
+        match found.into_owned() {
+            Value::Array(mut items) if items.len() < 2 => Ok(items.pop().map(Cow::Owned)),
+            Value::Array(items) => {
+                let why = format!("{} values where one is wanted", items.len());
+                Err(at.unfit(&Value::Array(items), &why))
+            }
+            other => Ok(Some(Cow::Owned(other))),
+        }
+    }
+
+    fn absent(
+        &self,
+        at: &At<'_>,
+        data: &Value,
+        found: &'static str,
+    ) -> Result<Option<Value>, Failure> {
+        if let Some(default) = &self.default {
+            Ok(Some(default.clone()))
+        } else if self.required {
+            Err(at.nothing(data, found))
+        } else {
+            Ok(self.shape.states_null().then_some(Value::Null))
+        }
+    }
+}
+
+fn each(rules: &[Rule], items: &[Value], rule: &str) -> Result<Value, Failure> {
+    let mapped = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| members(rules, item, &format!("{rule}[{index}].")).map(Value::Object));
+    mapped.collect()
+}
+
+/// Which rule is being applied, for the failure that names it.
+struct At<'p> {
+    rule: String,
+    place: &'p Place,
+}
+
+impl At<'_> {
+    fn find<'v>(&self, data: &'v Value) -> Result<Option<Cow<'v, Value>>, Failure> {
+        match &self.place.path {
+            Ok(path) => Ok(path.find(data)),
+            Err(why) => Err(self.failure(why, "mend the path in the tool's config", "absent")),
+        }
+    }
+
+    fn nothing(&self, data: &Value, found: &'static str) -> Failure {
+        let nearest = self
+            .place
+            .path
+            .as_ref()
+            .ok()
+            .and_then(|path| path.nearest(data));
+        let hint = match &nearest {
+            Some(nearest) => format!("nearest key: {nearest:?}"),
+            None => "compare the path with the response; mark the output as not required if it \
+                     may be missing"
+                .to_owned(),
+        };
+        let what = if found == "null" { "null" } else { "nothing" };
+        let failure = self.failure(&format!("{what} at {:?}", self.place.text), &hint, found);
+        match nearest {
+            Some(nearest) => failure.detail("nearest", nearest),
+            None => failure,
+        }
+    }
+
+    fn unfit(&self, found: &Value, why: &str) -> Failure {
+        let hint = "change the path, or the type in output_schema, to what the response holds";
+        self.failure(
+            &format!("at {:?}, {why}", self.place.text),
+            hint,
+            type_name(found),
+        )
+    }
+
+    fn failure(&self, what: &str, hint: &str, found_type: &str) -> Failure {
+        let message = format!("mapping of output {:?}: {what}", self.rule);
+        Failure::new(FailureCode::MappingFailed, message, hint)
+            .detail("rule", self.rule.as_str())
+            .detail("path", self.place.text.as_str())
+            .detail("found_type", found_type)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! Mapping of responses, by tables.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{
+    Api, Auth, BaseUrl, Effects, InputMapping, JsonType, Mapping, Method, OutputMapping,
+    OutputRules, Piece, ResponseFormat, ResponseRules, RetryRules, Scheme, Validation,
+};
+
+fn plan(output_schema: Value, response_path: Option<&str>, rules: Option<Vec<OutputRule>>) -> Plan {
+    Plan::compile(&ToolConfig {
+        id: "quote".parse().unwrap(),
+        name: "quote".to_owned(),
+        title: None,
+        description: "d".to_owned(),
+        tags: Vec::new(),
+        enabled: true,
+        effects: Effects {
+            read_only: true,
+            destructive: false,
+            idempotent: true,
+            open_world: true,
+        },
+        api: Api {
+            base_url: BaseUrl {
+                scheme: Scheme::Https,
+                host: vec![Piece::Text("api.example.com".to_owned())],
+                port: 443,
+            },
+            path: Vec::new(),
+            trailing_slash: false,
+            method: Method::Get,
+            headers: Vec::new(),
+            params: Vec::new(),
+            auth: Auth::None,
+            timeout_ms: 1,
+            connect_timeout_ms: 1,
+            max_response_bytes: 1,
+            follow_redirects: 0,
+            cross_host_redirects: false,
+            allowed_hosts: Vec::new(),
+            connection_vars: Vec::new(),
+        },
+        input_schema: json!({ "type": "object" }),
+        output_schema,
+        mapping: Mapping {
+            inputs: InputMapping::Identity,
+            output: OutputMapping {
+                response_path: response_path.map(|path| ResponsePath(path.to_owned())),
+                rules,
+            },
+        },
+        response: ResponseRules {
+            format: ResponseFormat::Json,
+            empty_ok: false,
+        },
+        output: OutputRules {
+            validation: Validation::Strict,
+            redact: Vec::new(),
+        },
+        retry: RetryRules {
+            max_attempts: 1,
+            on: Vec::new(),
+            backoff_ms: 1,
+            max_backoff_ms: 1,
+        },
+        mock: None,
+    })
+}
+
+fn rule(output: &str, path: &str) -> OutputRule {
+    OutputRule {
+        output: output.to_owned(),
+        source: OutputSource::Path(ResponsePath(path.to_owned())),
+        as_type: None,
+        default: None,
+        required: false,
+    }
+}
+
+fn required(output: &str, path: &str) -> OutputRule {
+    OutputRule {
+        required: true,
+        ..rule(output, path)
+    }
+}
+
+fn quote() -> Value {
+    json!({ "Global Quote": {
+        "01. symbol": "IBM", "05. price": "185.2000", "06. volume": "3891502",
+        "10. change percent": "0.7946%", "note": null
+    } })
+}
+
+#[test]
+fn maps_the_example_of_the_specification() {
+    let schema = json!({ "type": "object", "properties": {
+        "price": { "type": "number" }, "volume": { "type": "integer" }, "symbol": {} } });
+    let rules = vec![
+        rule("price", "Global Quote.05. price"),
+        rule("volume", "$['Global Quote']['06. volume']"),
+        rule("symbol", "/Global Quote/01. symbol"),
+    ];
+    let output = plan(schema, None, Some(rules)).apply(&quote());
+    assert_eq!(
+        output,
+        Ok(json!({ "price": 185.2, "volume": 3891502, "symbol": "IBM" }))
+    );
+}
+
+#[test]
+fn without_rules_the_whole_data_is_the_output() {
+    let schema = json!({ "type": "object" });
+    assert_eq!(
+        plan(schema.clone(), None, None).apply(&quote()),
+        Ok(quote())
+    );
+    let below = plan(schema, Some("Global Quote"), None).apply(&quote());
+    assert_eq!(below, Ok(quote()["Global Quote"].clone()));
+}
+
+#[test]
+fn says_which_rule_found_nothing_and_what_is_near() {
+    let rules = vec![required("price", "Global Quote.06. price")];
+    let failure = plan(json!({}), None, Some(rules))
+        .apply(&quote())
+        .unwrap_err();
+    assert_eq!(failure.code, FailureCode::MappingFailed);
+    assert_eq!(
+        failure.message,
+        r#"mapping of output "price": nothing at "Global Quote.06. price""#
+    );
+    assert_eq!(failure.hint, r#"nearest key: "Global Quote.05. price""#);
+    let details = json!({ "rule": "price", "path": "Global Quote.06. price",
+                          "found_type": "absent", "nearest": "Global Quote.05. price" });
+    assert_eq!(Value::Object(failure.details), details);
+
+    let failure = plan(json!({}), Some("data"), None)
+        .apply(&quote())
+        .unwrap_err();
+    assert_eq!(failure.details["rule"], "response_path");
+}
+
+#[test]
+fn refuses_what_cannot_be_coerced() {
+    let schema = json!({ "properties": { "change": { "type": "number" } } });
+    let rules = vec![rule("change", "Global Quote.10. change percent")];
+    let failure = plan(schema, None, Some(rules)).apply(&quote()).unwrap_err();
+    assert!(
+        failure.message.contains(r#""0.7946%" is not a number"#),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.details["found_type"], "string");
+}
+
+#[test]
+fn what_is_missing_is_defaulted_left_out_or_null() {
+    let schema = json!({ "properties": {
+        "plain": { "type": "number" },
+        "nullable": { "type": ["number", "null"] },
+        "either": { "anyOf": [{ "type": "string" }, { "type": "null" }] },
+        "note": { "type": "string" },
+        "noted": { "type": ["string", "null"] },
+        "preset": { "type": "number" },
+    } });
+    let mut preset = required("preset", "nope");
+    preset.default = Some(json!(7));
+    let rules = vec![
+        rule("plain", "nope"),
+        rule("nullable", "nope"),
+        rule("either", "nope"),
+        rule("note", "Global Quote.note"),
+        rule("noted", "Global Quote.note"),
+        rule("untyped", "Global Quote.note"),
+        preset,
+    ];
+    let output = plan(schema.clone(), None, Some(rules)).apply(&quote());
+    let expected =
+        json!({ "nullable": null, "either": null, "noted": null, "untyped": null, "preset": 7 });
+    assert_eq!(output, Ok(expected));
+
+    let rules = vec![required("note", "Global Quote.note")];
+    let failure = plan(schema, None, Some(rules)).apply(&quote()).unwrap_err();
+    assert_eq!(failure.details["found_type"], "null");
+}
+
+#[test]
+fn const_each_and_type_of_a_rule() {
+    let schema = json!({ "properties": {
+        "source": { "type": "string" },
+        "rows": { "type": "array", "items": { "type": "object", "properties": {
+            "n": { "type": "integer" } } } },
+    } });
+    let mut wide = rule("wide", "list.0.n");
+    wide.as_type = Some(JsonType::Integer);
+    let rules = vec![
+        OutputRule {
+            source: OutputSource::Const(json!("alpha")),
+            ..rule("source", "x")
+        },
+        OutputRule {
+            source: OutputSource::Each {
+                path: ResponsePath("list".to_owned()),
+                rules: vec![required("n", "n"), rule("m", "deep.m")],
+            },
+            ..rule("rows", "x")
+        },
+        wide,
+    ];
+    let plan = plan(schema, None, Some(rules));
+    let response = json!({ "list": [{ "n": "1", "deep": { "m": true } }, { "n": 2 }] });
+    let rows = json!([{ "n": 1, "m": true }, { "n": 2 }]);
+    let expected = json!({ "source": "alpha", "rows": rows, "wide": 1 });
+    assert_eq!(plan.apply(&response), Ok(expected));
+
+    let failure = plan
+        .apply(&json!({ "list": [{ "n": 1 }, { "x": 2 }] }))
+        .unwrap_err();
+    assert_eq!(failure.details["rule"], "rows[1].n");
+    let failure = plan.apply(&json!({ "list": { "n": 1 } })).unwrap_err();
+    assert_eq!(failure.details["found_type"], "object");
+}
+
+#[test]
+fn several_values_are_an_array_unless_one_is_wanted() {
+    let schema = json!({ "properties": {
+        "all": { "type": "array", "items": { "$ref": "#/$defs/price" } },
+        "one": { "type": "number" } },
+        "$defs": { "price": { "type": "number" } } });
+    let response = json!({ "list": [{ "id": "a", "p": "1.5" }, { "id": "b", "p": "2" }] });
+    let plan_of = |path: &str| {
+        let rules = vec![rule("all", "$.list[*].p"), rule("one", path)];
+        plan(schema.clone(), None, Some(rules))
+    };
+    let one = plan_of("$.list[?@.id == 'b'].p").apply(&response);
+    assert_eq!(one, Ok(json!({ "all": [1.5, 2], "one": 2 })));
+    let none = plan_of("$.list[?@.id == 'c'].p").apply(&response);
+    assert_eq!(none, Ok(json!({ "all": [1.5, 2] })));
+    let failure = plan_of("$.list[*].p").apply(&response).unwrap_err();
+    assert!(
+        failure.message.contains("2 values where one is wanted"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn a_path_that_does_not_parse_fails_when_used() {
+    let failure = plan(json!({}), Some("$.["), None)
+        .apply(&json!({}))
+        .unwrap_err();
+    assert_eq!(failure.code, FailureCode::MappingFailed);
+}
