@@ -93,6 +93,16 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "where callers reach this product; stands in the API description, and no tool may call it",
         default: "none",
     },
+    Variable {
+        name: "AWS_LAMBDA_RUNTIME_API",
+        meaning: "set by Lambda: where events come from",
+        default: "none: the program says that it is a Lambda function and ends",
+    },
+    Variable {
+        name: "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH",
+        meaning: "true on every function behind a REST API (read by lambda_http): otherwise the stage is part of every path",
+        default: "none",
+    },
 ];
 
 /// What an operator configures: plain data, so that a test or the local server can fill it by hand.
@@ -124,6 +134,8 @@ pub struct Config {
     pub log_level: String,
     /// `PUBLIC_URL`, without a slash at the end.
     pub public_url: Option<String>,
+    /// Whether Lambda (or an emulator) started the process: it sets `AWS_LAMBDA_RUNTIME_API`.
+    pub in_lambda: bool,
 }
 
 impl fmt::Debug for Config {
@@ -157,6 +169,7 @@ impl Config {
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),
             public_url: None,
+            in_lambda: false,
         }
     }
 
@@ -213,6 +226,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
             public_url: self.origin("PUBLIC_URL"),
+            in_lambda: self.text("AWS_LAMBDA_RUNTIME_API").is_some(),
         }
     }
 
@@ -234,7 +248,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 "is required, such as postgres://authenticator:password@host:5432/postgres",
             );
         } else if !(text.starts_with("postgres://") || text.starts_with("postgresql://")) {
-            self.fault("DATABASE_URL", "must start with postgres:// or postgresql://");
+            self.fault(
+                "DATABASE_URL",
+                "must start with postgres:// or postgresql://",
+            );
         }
         text.into()
     }
@@ -260,7 +277,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         match text.parse() {
             Ok(number @ 1..=1000) => number,
             Ok(_) | Err(_) => {
-                self.fault("DATABASE_MAX_CONNECTIONS", "must be a number from 1 to 1000");
+                self.fault(
+                    "DATABASE_MAX_CONNECTIONS",
+                    "must be a number from 1 to 1000",
+                );
                 1
             }
         }

@@ -1,7 +1,10 @@
 //! How a function starts: configuration, logs, the Lambda loop.
 
 pub mod config;
-pub mod start;
+mod lambda;
+mod start;
+pub mod telemetry;
 
 pub use config::{Config, PoolMode};
+pub use lambda::serve;
 pub use start::StartError;
