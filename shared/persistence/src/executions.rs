@@ -1,0 +1,272 @@
+//! `orchestration.executions`: the log of every call of a tool.
+
+use chrono::{DateTime, Utc};
+use domain::caller::{Door, Principal};
+use domain::ids::{ExecutionId, WorkspaceId};
+use serde_json::Value;
+use sqlx::query_as;
+use uuid::Uuid;
+
+use crate::db::{Db, Query, Tx};
+use crate::error::Error;
+use crate::statements::{Nothing, Statement, row, statement};
+
+/// An execution to be recorded. Everything in it has passed the masker.
+#[derive(Clone, Debug)]
+pub struct NewExecution<'a> {
+    /// The id, version 7: sorts by time.
+    pub id: ExecutionId,
+    /// Where.
+    pub workspace_id: WorkspaceId,
+    /// Which tool, also when there is none of that id.
+    pub tool_id: &'a str,
+    /// Which version of it.
+    pub tool_version: Option<i32>,
+    /// Through which door.
+    pub door: Door,
+    /// Whether it succeeded.
+    pub success: bool,
+    /// The failure's code.
+    pub error_code: Option<&'a str>,
+    /// What it was called with.
+    pub input: &'a Value,
+    /// What it answered.
+    pub output: Option<&'a Value>,
+    /// The whole failure.
+    pub error: Option<&'a Value>,
+    /// What took how long.
+    pub timeline: &'a Value,
+    /// What was odd but no failure.
+    pub warnings: Option<&'a Value>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+}
+
+row! {
+    /// One line of the log.
+    #[derive(PartialEq, Eq)]
+    pub struct ExecutionSummary {
+        /// The id.
+        pub id: Uuid,
+        /// Which tool.
+        pub tool_id: String,
+        /// Which version of it.
+        pub tool_version: Option<i32>,
+        /// Through which door.
+        pub door: String,
+        /// Whether it succeeded.
+        pub success: bool,
+        /// The failure's code.
+        pub error_code: Option<String>,
+        /// When it began.
+        pub started_at: DateTime<Utc>,
+        /// How long it took, in microseconds.
+        pub duration_us: i64,
+        /// Who called it.
+        pub user_id: Option<Uuid>,
+        /// With which API key.
+        pub key_id: Option<Uuid>,
+    }
+}
+
+row! {
+    /// One execution, whole.
+    #[derive(PartialEq)]
+    pub struct ExecutionRow {
+        /// The id.
+        pub id: Uuid,
+        /// Which tool.
+        pub tool_id: String,
+        /// Which version of it.
+        pub tool_version: Option<i32>,
+        /// Through which door.
+        pub door: String,
+        /// Whether it succeeded.
+        pub success: bool,
+        /// The failure's code.
+        pub error_code: Option<String>,
+        /// When it began.
+        pub started_at: DateTime<Utc>,
+        /// How long it took, in microseconds.
+        pub duration_us: i64,
+        /// Who called it.
+        pub user_id: Option<Uuid>,
+        /// With which API key.
+        pub key_id: Option<Uuid>,
+        /// What it was called with.
+        pub input: Value,
+        /// What it answered.
+        pub output: Option<Value>,
+        /// The whole failure.
+        pub error: Option<Value>,
+        /// What took how long.
+        pub timeline: Value,
+        /// What was odd but no failure.
+        pub warnings: Option<Value>,
+    }
+}
+
+/// Which executions to list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter<'a> {
+    /// Of this tool only.
+    pub tool_id: Option<&'a str>,
+    /// Only those that succeeded, or only those that failed.
+    pub success: Option<bool>,
+    /// Older than this one.
+    pub before: Option<ExecutionId>,
+}
+
+const RECORD: &str = "
+    select from orchestration.record_execution(
+        $1, $2, $3, $4, $5, $6, $7, $8,
+        $9::text::json, $10::text::json, $11::text::json, $12::text::json, $13::text::json,
+        $14, $15)";
+
+/// One statement per set of conditions, so that each is planned with the index that fits it.
+macro_rules! page {
+    ($condition:literal) => {
+        concat!(
+            "
+    select e.id, e.tool_id, e.tool_version, e.door, e.success, e.error_code, e.started_at,
+           e.duration_us, e.user_id, e.key_id
+    from orchestration.executions e
+    where e.workspace_id = $1
+      and e.id < $2",
+            $condition,
+            "
+    order by e.id desc
+    limit $3"
+        )
+    };
+}
+
+const PAGE: &str = page!("");
+const PAGE_SUCCEEDED: &str = page!(" and e.success");
+const PAGE_FAILED: &str = page!(" and not e.success");
+const PAGE_OF_TOOL: &str = page!(" and e.tool_id = $4");
+const PAGE_OF_TOOL_SUCCEEDED: &str = page!(" and e.tool_id = $4 and e.success");
+const PAGE_OF_TOOL_FAILED: &str = page!(" and e.tool_id = $4 and not e.success");
+
+const BY_ID: &str = "
+    select e.id, e.tool_id, e.tool_version, e.door, e.success, e.error_code, e.started_at,
+           e.duration_us, e.user_id, e.key_id, e.input, e.output, e.error, e.timeline, e.warnings
+    from orchestration.executions e
+    where e.workspace_id = $1
+      and e.id = $2";
+
+pub(crate) const STATEMENTS: &[Statement] = &[
+    statement!("executions::record", RECORD, Authenticator, Nothing),
+    statement!("executions::page", PAGE, Authenticated, ExecutionSummary),
+    statement!(
+        "executions::page (succeeded)",
+        PAGE_SUCCEEDED,
+        Authenticated,
+        ExecutionSummary
+    ),
+    statement!(
+        "executions::page (failed)",
+        PAGE_FAILED,
+        Authenticated,
+        ExecutionSummary
+    ),
+    statement!(
+        "executions::page (of tool)",
+        PAGE_OF_TOOL,
+        Authenticated,
+        ExecutionSummary
+    ),
+    statement!(
+        "executions::page (of tool, succeeded)",
+        PAGE_OF_TOOL_SUCCEEDED,
+        Authenticated,
+        ExecutionSummary
+    ),
+    statement!(
+        "executions::page (of tool, failed)",
+        PAGE_OF_TOOL_FAILED,
+        Authenticated,
+        ExecutionSummary
+    ),
+    statement!("executions::by_id", BY_ID, Authenticated, ExecutionRow),
+];
+
+/// Records an execution in one round trip. The only write that does not wait for the disk: a power
+/// cut may lose the last fraction of a second of the log.
+///
+/// # Errors
+/// [`Error::Forbidden`] below member; [`Error::Unavailable`].
+pub async fn record(
+    db: &Db,
+    principal: &Principal,
+    execution: &NewExecution<'_>,
+) -> Result<(), Error> {
+    let claims = principal.claims(Some(execution.workspace_id)).to_string();
+    let input = execution.input.to_string();
+    let output = execution.output.map(Value::to_string);
+    let error = execution.error.map(Value::to_string);
+    let timeline = execution.timeline.to_string();
+    let warnings = execution.warnings.map(Value::to_string);
+    db.once(|| {
+        query_as::<_, Nothing>(RECORD)
+            .bind(claims.as_str())
+            .bind(execution.id.0)
+            .bind(execution.workspace_id.0)
+            .bind(execution.tool_id)
+            .bind(execution.tool_version)
+            .bind(execution.door.as_str())
+            .bind(execution.success)
+            .bind(execution.error_code)
+            .bind(input.as_str())
+            .bind(output.as_deref())
+            .bind(error.as_deref())
+            .bind(timeline.as_str())
+            .bind(warnings.as_deref())
+            .bind(execution.started_at)
+            .bind(execution.duration_us)
+    })
+    .await
+    .map(drop)
+}
+
+/// The workspace's executions, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn page(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    filter: Filter<'_>,
+    limit: i64,
+) -> Result<Vec<ExecutionSummary>, Error> {
+    let sql = match (filter.tool_id.is_some(), filter.success) {
+        (false, None) => PAGE,
+        (false, Some(true)) => PAGE_SUCCEEDED,
+        (false, Some(false)) => PAGE_FAILED,
+        (true, None) => PAGE_OF_TOOL,
+        (true, Some(true)) => PAGE_OF_TOOL_SUCCEEDED,
+        (true, Some(false)) => PAGE_OF_TOOL_FAILED,
+    };
+    let mut query: Query<'_, ExecutionSummary> = query_as(sql)
+        .bind(workspace.0)
+        .bind(filter.before.map_or(Uuid::max(), |id| id.0))
+        .bind(limit);
+    if let Some(tool_id) = filter.tool_id {
+        query = query.bind(tool_id);
+    }
+    tx.all(query).await
+}
+
+/// One execution.
+///
+/// # Errors
+/// The database's.
+pub async fn by_id(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    id: ExecutionId,
+) -> Result<Option<ExecutionRow>, Error> {
+    tx.maybe(query_as(BY_ID).bind(workspace.0).bind(id.0)).await
+}

@@ -1,0 +1,101 @@
+//! Brings a database to the schema that this build knows.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnection;
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+
+use crate::db::connect_options;
+use crate::error::Error;
+
+macro_rules! embed {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../infra/migrations/", $name)))),*]
+    };
+}
+
+/// The migrations in `infra/migrations`, by file name, in order. A test compares this list with the
+/// directory.
+pub const MIGRATIONS: &[(&str, &str)] = embed![];
+
+/// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.
+const SCHEMA: &str = "migration";
+const TABLE: &str = "migration.applied";
+
+/// What [`migrate`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationReport {
+    /// The versions that were applied now; empty when the schema was current.
+    pub applied: Vec<i64>,
+    /// The version at which the schema is.
+    pub current: i64,
+}
+
+/// Applies what is missing, as the role of the URL: a superuser, or on Supabase its `postgres` role.
+///
+/// Safe to race: an advisory lock of the session lets one process work while the others wait. For
+/// that the URL must lead to the server itself or a pooler in session mode, never to a transaction
+/// pooler.
+///
+/// # Errors
+/// [`Error::Configuration`] when a migration that was applied has another text now, or the database
+/// is newer than this build; otherwise the database's.
+pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
+    let mut connection = connect_options(url)?.connect().await?;
+    let migrator = migrator()?;
+    let before = applied(&mut connection).await?;
+    migrator
+        .run_direct(None, &mut connection, false)
+        .await
+        .map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error)
+            | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => Error::from(error),
+            other => Error::Configuration(format!("the database cannot be migrated: {other}")),
+        })?;
+    let after = applied(&mut connection).await?;
+    let _ = connection.close().await;
+    Ok(MigrationReport {
+        current: after.last().copied().unwrap_or_default(),
+        applied: after
+            .into_iter()
+            .filter(|version| !before.contains(version))
+            .collect(),
+    })
+}
+
+fn migrator() -> Result<Migrator, Error> {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|(name, sql)| {
+            let (version, subject) = name
+                .trim_end_matches(".sql")
+                .split_once('_')
+                .and_then(|(number, subject)| Some((number.parse().ok()?, subject)))
+                .ok_or_else(|| Error::Configuration(format!("a migration is called {name}")))?;
+            Ok(Migration::new(
+                version,
+                subject.into(),
+                MigrationType::Simple,
+                sql.into_sql_str(),
+                false,
+            ))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.dangerous_set_table_name(TABLE);
+    migrator.create_schema(SCHEMA);
+    Ok(migrator)
+}
+
+async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
+    let there: bool = sqlx::query_scalar("select to_regclass('migration.applied') is not null")
+        .fetch_one(&mut *connection)
+        .await?;
+    if !there {
+        return Ok(Vec::new());
+    }
+    Ok(
+        sqlx::query_scalar("select version from migration.applied where success order by version")
+            .fetch_all(connection)
+            .await?,
+    )
+}
