@@ -1,0 +1,110 @@
+//! Measures `execute` against a fast local upstream, beside a bare proxy in the same run. Compare ratios, not seconds.
+
+mod execute;
+mod load;
+mod process;
+mod proxy;
+mod upstream;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// An error is a sentence for the terminal.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Measures the product beside a bare proxy.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// The whole comparison: starts everything, loads it, prints the table.
+    Execute {
+        /// The local server's release binary.
+        #[arg(long, default_value = "target/release/devserver")]
+        devserver: PathBuf,
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// Where the local server keeps its database meanwhile.
+        #[arg(long, default_value = "target/bench-data")]
+        data_dir: PathBuf,
+    },
+    /// The upstream: answers every request with one stock quote.
+    Upstream,
+    /// The bare proxy: axum and reqwest with the same JSON work, no database.
+    Proxy {
+        /// The upstream's base URL.
+        upstream: String,
+    },
+    /// The load: prints one JSON line.
+    Load {
+        /// Where to POST.
+        url: String,
+        /// `name: value`, repeated.
+        #[arg(long)]
+        header: Vec<String>,
+        /// Connections that ask at once.
+        #[arg(long)]
+        connections: usize,
+        /// Seconds to ask.
+        #[arg(long)]
+        seconds: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    match tokio::runtime::Runtime::new()
+        .map_err(Into::into)
+        .and_then(run)
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_error(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(runtime: tokio::runtime::Runtime) -> Result<()> {
+    runtime.block_on(async {
+        match Arguments::parse().role {
+            Role::Execute {
+                devserver,
+                seconds,
+                data_dir,
+            } => execute::run(&devserver, Duration::from_secs(seconds), &data_dir).await,
+            Role::Upstream => upstream::run().await,
+            Role::Proxy { upstream } => proxy::run(upstream).await,
+            Role::Load {
+                url,
+                header,
+                connections,
+                seconds,
+            } => {
+                let figures =
+                    load::run(&url, &header, connections, Duration::from_secs(seconds)).await?;
+                say(&figures.to_json().to_string());
+                Ok(())
+            }
+        }
+    })
+}
+
+/// One line for whoever reads the output.
+#[allow(clippy::print_stdout, reason = "a command line tool")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+#[allow(clippy::print_stderr, reason = "a command line tool")]
+fn say_error(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
+}
