@@ -61,10 +61,8 @@ enum Role {
 }
 
 fn main() -> ExitCode {
-    match tokio::runtime::Runtime::new()
-        .map_err(Into::into)
-        .and_then(run)
-    {
+    let runtime = tokio::runtime::Runtime::new().map_err(Into::into);
+    match runtime.and_then(|runtime| runtime.block_on(run(Arguments::parse().role))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say_error(&*error);
@@ -73,29 +71,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(runtime: tokio::runtime::Runtime) -> Result<()> {
-    runtime.block_on(async {
-        match Arguments::parse().role {
-            Role::Execute {
-                devserver,
-                seconds,
-                data_dir,
-            } => execute::run(&devserver, Duration::from_secs(seconds), &data_dir).await,
-            Role::Upstream => upstream::run().await,
-            Role::Proxy { upstream } => proxy::run(upstream).await,
-            Role::Load {
-                url,
-                header,
-                connections,
-                seconds,
-            } => {
-                let figures =
-                    load::run(&url, &header, connections, Duration::from_secs(seconds)).await?;
-                say(&figures.to_json().to_string());
-                Ok(())
-            }
+async fn run(role: Role) -> Result<()> {
+    match role {
+        Role::Execute {
+            devserver,
+            seconds,
+            data_dir,
+        } => execute::run(&devserver, Duration::from_secs(seconds), &data_dir).await,
+        Role::Upstream => upstream::run().await,
+        Role::Proxy { upstream } => proxy::run(upstream).await,
+        Role::Load {
+            url,
+            header,
+            connections,
+            seconds,
+        } => {
+            let time = Duration::from_secs(seconds);
+            let figures = load::run(&url, &header, connections, time).await?;
+            say(&figures.to_json().to_string());
+            Ok(())
         }
-    })
+    }
 }
 
 /// One line for whoever reads the output.
