@@ -12,5 +12,9 @@ pub mod ids;
 pub mod json;
 pub mod output;
 pub mod path;
+pub mod request;
 pub mod retry;
 pub mod text;
+
+#[cfg(test)]
+mod sample;

@@ -3,70 +3,17 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{
-    Api, Auth, BaseUrl, Effects, InputMapping, JsonType, Mapping, Method, OutputMapping,
-    OutputRules, Piece, ResponseFormat, ResponseRules, RetryRules, Scheme, Validation,
-};
+use crate::config::{JsonType, OutputMapping};
+use crate::sample::sample;
 
 fn plan(output_schema: Value, response_path: Option<&str>, rules: Option<Vec<OutputRule>>) -> Plan {
-    Plan::compile(&ToolConfig {
-        id: "quote".parse().unwrap(),
-        name: "quote".to_owned(),
-        title: None,
-        description: "d".to_owned(),
-        tags: Vec::new(),
-        enabled: true,
-        effects: Effects {
-            read_only: true,
-            destructive: false,
-            idempotent: true,
-            open_world: true,
-        },
-        api: Api {
-            base_url: BaseUrl {
-                scheme: Scheme::Https,
-                host: vec![Piece::Text("api.example.com".to_owned())],
-                port: 443,
-            },
-            path: Vec::new(),
-            trailing_slash: false,
-            method: Method::Get,
-            headers: Vec::new(),
-            params: Vec::new(),
-            auth: Auth::None,
-            timeout_ms: 1,
-            connect_timeout_ms: 1,
-            max_response_bytes: 1,
-            follow_redirects: 0,
-            cross_host_redirects: false,
-            allowed_hosts: Vec::new(),
-            connection_vars: Vec::new(),
-        },
-        input_schema: json!({ "type": "object" }),
-        output_schema,
-        mapping: Mapping {
-            inputs: InputMapping::Identity,
-            output: OutputMapping {
-                response_path: response_path.map(|path| ResponsePath(path.to_owned())),
-                rules,
-            },
-        },
-        response: ResponseRules {
-            format: ResponseFormat::Json,
-            empty_ok: false,
-        },
-        output: OutputRules {
-            validation: Validation::Strict,
-            redact: Vec::new(),
-        },
-        retry: RetryRules {
-            max_attempts: 1,
-            on: Vec::new(),
-            backoff_ms: 1,
-            max_backoff_ms: 1,
-        },
-        mock: None,
-    })
+    let mut config = sample();
+    config.output_schema = output_schema;
+    config.mapping.output = OutputMapping {
+        response_path: response_path.map(|path| ResponsePath(path.to_owned())),
+        rules,
+    };
+    Plan::compile(&config)
 }
 
 fn rule(output: &str, path: &str) -> OutputRule {

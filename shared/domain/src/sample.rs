@@ -1,0 +1,70 @@
+//! A plain tool config that tests change to their needs.
+
+use serde_json::json;
+
+use crate::config::{
+    Api, Auth, BaseUrl, Effects, InputMapping, Mapping, Method, OutputMapping, OutputRules, Piece,
+    ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
+};
+
+/// `GET https://api.example.com/`, without schemas and mapping.
+pub(crate) fn sample() -> ToolConfig {
+    ToolConfig {
+        id: "quote".parse().unwrap(),
+        name: "quote".to_owned(),
+        title: None,
+        description: "d".to_owned(),
+        tags: Vec::new(),
+        enabled: true,
+        effects: Effects {
+            read_only: true,
+            destructive: false,
+            idempotent: true,
+            open_world: true,
+        },
+        api: Api {
+            base_url: BaseUrl {
+                scheme: Scheme::Https,
+                host: vec![Piece::Text("api.example.com".to_owned())],
+                port: 443,
+            },
+            path: Vec::new(),
+            trailing_slash: false,
+            method: Method::Get,
+            headers: Vec::new(),
+            params: Vec::new(),
+            auth: Auth::None,
+            timeout_ms: 25_000,
+            connect_timeout_ms: 5_000,
+            max_response_bytes: 5_000_000,
+            follow_redirects: 3,
+            cross_host_redirects: false,
+            allowed_hosts: Vec::new(),
+            connection_vars: Vec::new(),
+        },
+        input_schema: json!({ "type": "object" }),
+        output_schema: json!({ "type": "object" }),
+        mapping: Mapping {
+            inputs: InputMapping::Identity,
+            output: OutputMapping {
+                response_path: None,
+                rules: None,
+            },
+        },
+        response: ResponseRules {
+            format: ResponseFormat::Json,
+            empty_ok: false,
+        },
+        output: OutputRules {
+            validation: Validation::Strict,
+            redact: Vec::new(),
+        },
+        retry: RetryRules {
+            max_attempts: 1,
+            on: Vec::new(),
+            backoff_ms: 1,
+            max_backoff_ms: 1,
+        },
+        mock: None,
+    }
+}
