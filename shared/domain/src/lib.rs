@@ -14,7 +14,9 @@ pub mod output;
 pub mod path;
 pub mod request;
 pub mod retry;
+pub mod schema;
 pub mod text;
+mod walk;
 
 #[cfg(test)]
 mod sample;
