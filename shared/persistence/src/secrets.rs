@@ -155,6 +155,28 @@ const BIND_HOST: &str = "
       and s.allowed_hosts = '{}'
     returning s.name as id";
 
+const ROTATE: &str = "
+    update secrets.secrets s
+    set nonce = $4,
+        ciphertext = $5,
+        data_key_id = $6,
+        version = s.version + 1,
+        updated_at = now()
+    where s.workspace_id = $1
+      and s.name = $2
+      and s.version = $3
+      and s.provider = 'builtin'
+    returning s.name as id";
+
+const ALLOW_HOST: &str = "
+    update secrets.secrets s
+    set allowed_hosts = array_append(s.allowed_hosts, $3::text),
+        updated_at = now()
+    where s.workspace_id = $1
+      and s.name = $2
+      and $3::text <> all (s.allowed_hosts)
+    returning s.name as id";
+
 const FETCH_FOR_USE: &str = "
     select f.id, f.name, f.provider, f.version, f.nonce, f.ciphertext, f.allowed_hosts,
            f.reference, f.data_key_id, f.wrapped, f.master_key_id
@@ -166,6 +188,8 @@ pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("secrets::by_name", BY_NAME, Authenticated, SecretMeta),
     statement!("secrets::delete", DELETE, Authenticated, Affected),
     statement!("secrets::bind_host", BIND_HOST, Authenticated, Affected),
+    statement!("secrets::rotate", ROTATE, Authenticated, Affected),
+    statement!("secrets::allow_host", ALLOW_HOST, Authenticated, Affected),
     statement!(
         "secrets::fetch_for_use",
         FETCH_FOR_USE,
@@ -251,6 +275,46 @@ pub async fn bind_host(
     host: &str,
 ) -> Result<bool, Error> {
     let query = query_as::<_, Affected>(BIND_HOST)
+        .bind(workspace.0)
+        .bind(name.as_str())
+        .bind(host);
+    Ok(tx.maybe(query).await?.is_some())
+}
+
+/// Replaces a builtin secret's value, which becomes the version after `from_version`. False when the
+/// version is another by now, there is none of that name, or the asking person is no admin.
+///
+/// # Errors
+/// The database's.
+pub async fn rotate(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    name: &SecretName,
+    from_version: i32,
+    sealed: Sealed<'_>,
+) -> Result<bool, Error> {
+    let query = query_as::<_, Affected>(ROTATE)
+        .bind(workspace.0)
+        .bind(name.as_str())
+        .bind(from_version)
+        .bind(sealed.nonce)
+        .bind(sealed.ciphertext)
+        .bind(sealed.data_key_id);
+    Ok(tx.maybe(query).await?.is_some())
+}
+
+/// Adds a host that a secret may be sent to. False when it is allowed already, there is no secret of
+/// that name, or the asking person is no admin.
+///
+/// # Errors
+/// The database's.
+pub async fn allow_host(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    name: &SecretName,
+    host: &str,
+) -> Result<bool, Error> {
+    let query = query_as::<_, Affected>(ALLOW_HOST)
         .bind(workspace.0)
         .bind(name.as_str())
         .bind(host);
