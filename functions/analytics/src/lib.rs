@@ -1,1 +1,54 @@
-//! Placeholder.
+//! The group `analytics`: what was executed, and how it went.
+
+mod list_executions;
+mod read_execution;
+mod view;
+
+use auth::Authenticator;
+use axum::extract::FromRef;
+use persistence::Db;
+use runtime::{Config, StartError};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What the group's operations use.
+#[derive(Clone)]
+pub struct Analytics {
+    /// Finds out who is asking.
+    pub authenticator: Authenticator,
+    /// Holds the execution log.
+    pub db: Db,
+}
+
+impl Analytics {
+    /// Wires the group as configured. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn wire(config: &Config) -> Result<Self, StartError> {
+        let db = config.database()?;
+        Ok(Self {
+            authenticator: config.authenticator(&db)?,
+            db,
+        })
+    }
+}
+
+impl FromRef<Analytics> for Authenticator {
+    fn from_ref(analytics: &Analytics) -> Self {
+        analytics.authenticator.clone()
+    }
+}
+
+impl FromRef<Analytics> for Db {
+    fn from_ref(analytics: &Analytics) -> Self {
+        analytics.db.clone()
+    }
+}
+
+/// The group's operations.
+pub fn routes() -> OpenApiRouter<Analytics> {
+    OpenApiRouter::new()
+        .routes(routes!(list_executions::list_executions))
+        .routes(routes!(read_execution::read_execution))
+}

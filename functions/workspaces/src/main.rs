@@ -1,1 +1,16 @@
-fn main() {}
+//! Cold start of the function `workspaces`.
+
+use std::process::ExitCode;
+
+use web::{StackConfig, serve_stack};
+use workspaces::{Workspaces, routes};
+
+fn main() -> ExitCode {
+    runtime::serve(|config| {
+        let router = routes().with_state(Workspaces::wire(config)?);
+        Ok(serve_stack(
+            router.into(),
+            &StackConfig::new(&config.cors_origins),
+        ))
+    })
+}

@@ -2,18 +2,11 @@
 
 use std::fmt;
 
+use domain::egress;
+use persistence::PoolMode;
 use secrecy::SecretString;
 
 use crate::start::StartError;
-
-/// What stands between this process and Postgres.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PoolMode {
-    /// A direct connection, or a pooler in session mode.
-    Session,
-    /// A pooler that gives each transaction another server.
-    Transaction,
-}
 
 /// One environment variable, for the documentation and for error messages.
 #[derive(Clone, Copy, Debug)]
@@ -222,7 +215,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 .unwrap_or_else(|| "authenticated".to_owned()),
             supabase_url,
             master_keys: self.text("MASTER_KEYS").map(SecretString::from),
-            egress_allow: self.text("EGRESS_ALLOW").unwrap_or_default(),
+            egress_allow: self.egress_allow(),
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
             public_url: self.origin("PUBLIC_URL"),
@@ -293,6 +286,14 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             self.fault("SUPABASE_JWT_SECRET", "must have at least 32 bytes");
         }
         Some(secret.into())
+    }
+
+    fn egress_allow(&mut self) -> String {
+        let text = self.text("EGRESS_ALLOW").unwrap_or_default();
+        if let Err(fault) = egress::Policy::parse_allow(&text) {
+            self.fault("EGRESS_ALLOW", fault.message);
+        }
+        text
     }
 
     fn cors_origins(&mut self) -> Vec<String> {
@@ -385,6 +386,7 @@ mod tests {
             ("DATABASE_MAX_CONNECTIONS", "0"),
             ("SUPABASE_JWT_SECRET", "short"),
             ("CORS_ORIGINS", "https://a.example, ftp://b"),
+            ("EGRESS_ALLOW", "nonsense"),
         ])
         .unwrap_err()
         .to_string();
@@ -394,6 +396,7 @@ mod tests {
             "DATABASE_MAX_CONNECTIONS",
             "SUPABASE_JWT_SECRET",
             "CORS_ORIGINS",
+            "EGRESS_ALLOW",
         ] {
             assert!(error.contains(name), "{name} in {error}");
         }

@@ -4,7 +4,9 @@ pub mod config;
 mod lambda;
 mod start;
 pub mod telemetry;
+mod wire;
 
-pub use config::{Config, PoolMode};
+pub use config::Config;
 pub use lambda::serve;
+pub use persistence::PoolMode;
 pub use start::StartError;

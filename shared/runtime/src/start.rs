@@ -19,3 +19,10 @@ pub enum StartError {
     #[error("the Lambda runtime ended: {0}")]
     Lambda(String),
 }
+
+impl StartError {
+    /// What is wrong with one variable.
+    pub fn variable(name: &str, why: impl std::fmt::Display) -> Self {
+        Self::Config(vec![format!("{name}: {why}")])
+    }
+}

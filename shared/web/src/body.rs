@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
 use domain::fault::Fault;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use secrecy::SecretString;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::problem::{Code, Problem};
@@ -20,7 +23,7 @@ pub const MAX_BODY: usize = 1_048_576;
 /// sending; beyond it the connection is closed.
 const MAX_DRAINED: usize = 8 * MAX_BODY;
 
-/// A typed body. Take it last: callers are known before it is read.
+/// A typed body, of a request or of an answer. Take it last: callers are known before it is read.
 #[derive(Clone, Debug)]
 pub struct Json<T>(pub T);
 
@@ -31,6 +34,43 @@ pub struct Document {
     pub value: Value,
     /// The very text that was sent.
     pub text: String,
+}
+
+/// The answer to something that was made: 201.
+#[derive(Clone, Debug)]
+pub struct Created<T>(pub T);
+
+/// The answer to something that was removed: 204.
+#[derive(Clone, Copy, Debug)]
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => json(bytes),
+            Err(error) => Problem::internal(&error).into_response(),
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Json(self.0)).into_response()
+    }
+}
+
+/// An answer of JSON text that was written before.
+pub fn json(text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 /// A type that is read from a JSON object, member by member.

@@ -1,6 +1,7 @@
 //! How a route speaks HTTP: who is asking, bodies and parameters in, problems out, and what stands around it all.
 
 pub mod body;
+mod caller;
 pub mod cursor;
 pub mod etag;
 pub mod openapi;
@@ -9,7 +10,10 @@ pub mod problem;
 pub mod query;
 pub mod stack;
 
-pub use body::{Document, Field, Fields, FromFields, Json};
+pub use body::{Created, Document, Field, Fields, FromFields, Json, NoContent, json};
+pub use caller::{
+    AdminOf, AsAdmin, AsMember, AsViewer, Person, ViewerOf, WORKSPACE_HEADER, demand,
+};
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use path::{Path, PathPair};
 pub use problem::{CATALOGUE, Code, Problem};

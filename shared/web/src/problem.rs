@@ -6,6 +6,7 @@ mod from;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::fault::Fault;
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -69,6 +70,14 @@ impl Problem {
     /// Nothing of that name here, or not for this caller.
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, "nothing was found at this address")
+    }
+
+    /// A defect of ours: the error is logged here, the caller learns the request id only.
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        tracing::error!(%error, ?causes, "a request failed on our side");
+        Self::new(Code::Internal, "the request failed on our side")
     }
 
     /// The same problem with the version that is current.
@@ -144,6 +153,16 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// An answer that tells of a dependency that is down: 503.
+pub fn degraded(answer: impl IntoResponse) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, answer).into_response()
+}
+
+/// The answer of an execution that was made and failed: 500, with a body of its own.
+pub fn failed_execution(answer: impl IntoResponse) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, answer).into_response()
 }
 
 /// An RFC 9457 problem: what every operation answers instead of its result when it fails.

@@ -34,6 +34,15 @@ pub struct StackConfig {
     pub cors_origins: Vec<String>,
 }
 
+impl StackConfig {
+    /// These origins.
+    pub fn new(cors_origins: &[String]) -> Self {
+        Self {
+            cors_origins: cors_origins.to_vec(),
+        }
+    }
+}
+
 /// Names one request; in the extensions of every request behind [`serve_stack`].
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);

@@ -1,0 +1,115 @@
+//! Executions as they are answered.
+
+use chrono::{DateTime, Utc};
+use persistence::executions::{ExecutionRow, ExecutionSummary};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// One line of the execution log.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExecutionSummary)]
+pub(crate) struct SummaryView {
+    /// Its id; sorts by time.
+    pub(crate) id: Uuid,
+    /// Which tool was called; kept when the tool is gone.
+    #[schema(example = "get_weather")]
+    pub(crate) tool_id: String,
+    /// Which version of it; absent when there was none of that id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    pub(crate) tool_version: Option<i32>,
+    /// Through which door: `rest`, `model`, `mcp` or `flow`.
+    #[schema(example = "rest")]
+    pub(crate) door: String,
+    /// Whether it succeeded.
+    pub(crate) success: bool,
+    /// The failure's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "upstream_5xx")]
+    pub(crate) error_code: Option<String>,
+    /// When it began.
+    pub(crate) started_at: DateTime<Utc>,
+    /// How long it took, in milliseconds.
+    #[schema(example = 247.318)]
+    pub(crate) duration_ms: f64,
+    /// Who called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_id: Option<Uuid>,
+    /// With which API key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_id: Option<Uuid>,
+}
+
+/// One execution, whole. Secrets and redacted members are replaced.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExecutionRecord)]
+pub(crate) struct ExecutionView {
+    #[serde(flatten)]
+    summary: SummaryView,
+    /// What it was called with.
+    #[schema(example = json!({ "city": "Oslo" }))]
+    input: Value,
+    /// What it answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!({ "temperature": 21.4 }))]
+    output: Option<Value>,
+    /// Why it failed: code, message, hint, retryable, details.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
+    /// What took how long.
+    timeline: Value,
+    /// What was odd but no failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Value>,
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "an execution takes less than a year"
+)]
+fn milliseconds(micros: i64) -> f64 {
+    micros as f64 / 1000.0
+}
+
+impl From<ExecutionSummary> for SummaryView {
+    fn from(row: ExecutionSummary) -> Self {
+        Self {
+            id: row.id,
+            tool_id: row.tool_id,
+            tool_version: row.tool_version,
+            door: row.door,
+            success: row.success,
+            error_code: row.error_code,
+            started_at: row.started_at,
+            duration_ms: milliseconds(row.duration_us),
+            user_id: row.user_id,
+            key_id: row.key_id,
+        }
+    }
+}
+
+impl From<ExecutionRow> for ExecutionView {
+    fn from(row: ExecutionRow) -> Self {
+        Self {
+            summary: SummaryView {
+                id: row.id,
+                tool_id: row.tool_id,
+                tool_version: row.tool_version,
+                door: row.door,
+                success: row.success,
+                error_code: row.error_code,
+                started_at: row.started_at,
+                duration_ms: milliseconds(row.duration_us),
+                user_id: row.user_id,
+                key_id: row.key_id,
+            },
+            input: row.input,
+            output: row.output,
+            error: row.error,
+            timeline: row.timeline,
+            warnings: row.warnings,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `DELETE /api/v1/workspaces/{workspace_id}/keys/{key_id}`: ends an API key at once.
+
+use axum::extract::State;
+use domain::ids::ApiKeyId;
+use persistence::{Db, audit, keys};
+use web::openapi::Missing;
+use web::{AdminOf, NoContent, PathPair, Problem};
+
+use crate::noted;
+
+/// Revoke an API key
+#[utoipa::path(
+    delete, path = "/api/v1/workspaces/{workspace_id}/keys/{key_id}", operation_id = "revoke_key", tag = "workspaces",
+    params(
+        ("workspace_id" = String, Path, description = "Id or slug of the workspace.", example = "research"),
+        ("key_id" = Uuid, Path, description = "The key."),
+    ),
+    responses((status = 204, description = "It is revoked."), Missing)
+)]
+pub(crate) async fn revoke_key(
+    AdminOf(caller): AdminOf,
+    State(db): State<Db>,
+    PathPair(_workspace, id): PathPair<String, ApiKeyId>,
+) -> Result<NoContent, Problem> {
+    let mut tx = db
+        .begin_as(&caller.principal, Some(caller.workspace_id))
+        .await?;
+    if !keys::revoke(&mut tx, caller.workspace_id, id).await? {
+        return Err(Problem::not_found());
+    }
+    audit::append(&mut tx, &noted(&caller, "key.revoke", &id.to_string())).await?;
+    tx.commit().await?;
+    Ok(NoContent)
+}

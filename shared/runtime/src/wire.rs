@@ -1,0 +1,107 @@
+//! What is built from the configuration: the rooms that functions are wired with.
+
+use auth::{Authenticator, TokenRules};
+use domain::egress::Policy;
+use persistence::{DatabaseConfig, Db};
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use crate::{Config, StartError};
+
+impl Config {
+    /// The database. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` cannot work as it is.
+    pub fn database(&self) -> Result<Db, StartError> {
+        let config = DatabaseConfig {
+            url: self.database_url.expose_secret().to_owned(),
+            pool_mode: self.database_pool_mode,
+            max_connections: self.database_max_connections,
+        };
+        Db::open(&config).map_err(|why| StartError::variable("DATABASE_URL", why))
+    }
+
+    /// Which tokens are accepted.
+    ///
+    /// # Errors
+    /// No token could ever be accepted, or a rule is malformed.
+    pub fn token_rules(&self) -> Result<TokenRules, StartError> {
+        let rules = TokenRules {
+            issuer: self.jwt_issuer.clone().unwrap_or_default(),
+            audience: self.jwt_audience.clone(),
+            hs256_secret: self.jwt_secret.clone(),
+            jwks_url: self.jwks_url.clone(),
+            max_lifetime: auth::DEFAULT_MAX_LIFETIME,
+        };
+        rules.check().map_err(|why| {
+            StartError::variable(
+                "SUPABASE_URL, SUPABASE_JWT_SECRET, JWKS_URL, JWT_ISSUER",
+                why,
+            )
+        })?;
+        Ok(rules)
+    }
+
+    /// What finds out who is asking.
+    ///
+    /// # Errors
+    /// As [`Config::token_rules`].
+    pub fn authenticator(&self, db: &Db) -> Result<Authenticator, StartError> {
+        Ok(Authenticator::new(db.clone(), self.token_rules()?))
+    }
+
+    /// Where tools may go.
+    ///
+    /// # Errors
+    /// `EGRESS_ALLOW` is malformed.
+    pub fn egress_policy(&self) -> Result<Policy, StartError> {
+        let allow = Policy::parse_allow(&self.egress_allow)
+            .map_err(|fault| StartError::variable("EGRESS_ALLOW", fault.message))?;
+        let own = [&self.public_url, &self.supabase_url];
+        Ok(Policy {
+            allow,
+            own_hosts: own
+                .into_iter()
+                .flatten()
+                .filter_map(|url| host(url))
+                .collect(),
+        })
+    }
+}
+
+/// `host`, with the port when it is not the scheme's own.
+fn host(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_may_not_call_us() {
+        let mut config = Config::with_database("postgres://localhost/x");
+        config.public_url = Some("https://api.example.com".to_owned());
+        config.supabase_url = Some("http://localhost:54321".to_owned());
+        config.egress_allow = "localhost:9000".to_owned();
+        let policy = config.egress_policy().unwrap();
+        assert_eq!(policy.own_hosts, ["api.example.com", "localhost:54321"]);
+        assert!(policy.exempt("localhost", 9000));
+    }
+
+    #[test]
+    fn faults_name_their_variable() {
+        let mut config = Config::with_database("postgres://localhost/x");
+        config.egress_allow = "nonsense".to_owned();
+        let told = config.egress_policy().unwrap_err().to_string();
+        assert!(told.contains("EGRESS_ALLOW"), "{told}");
+        let told = config.token_rules().err().unwrap().to_string();
+        assert!(told.contains("SUPABASE_JWT_SECRET"), "{told}");
+    }
+}
