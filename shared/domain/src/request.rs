@@ -13,6 +13,7 @@
 //!   documentation; `default` in a mapping rule is what is sent.
 //! - `null` is left out of path, query and headers, and stays `null` in a body.
 
+mod fill;
 mod place;
 mod plan;
 mod styles;

@@ -1,16 +1,16 @@
 //! The compiled form of a tool's request: which input fills what.
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::config::{
-    ConnectionVar, InputMapping, InputRule, Method, ParamStyle, Piece, Target, Template,
+    InputMapping, InputRule, Method, ParamStyle, PathSegment, Piece, Target, Template,
     TemplatePiece, ToolConfig,
 };
 use crate::fault::Fault;
 use crate::formats::is_hidden;
 use crate::path::escape_token;
 
+use super::fill::{Part, filled, host, segment};
 use super::place::{place_auth, set_header};
 use super::{Draft, styles};
 
@@ -30,19 +30,6 @@ pub struct Plan {
     has_more: bool,
 }
 
-/// A part of one path segment.
-#[derive(Clone, Debug)]
-enum Part {
-    Text(String),
-    Input {
-        name: String,
-        default: Option<Value>,
-        style: ParamStyle,
-    },
-    /// Nothing can fill it.
-    Unfilled(Fault),
-}
-
 impl Plan {
     /// Compiles the mapping. Never fails: what cannot work (saving a tool refuses it) is a fault of
     /// [`build`](Self::build).
@@ -52,9 +39,9 @@ impl Plan {
             .input_schema
             .get("properties")
             .and_then(Value::as_object);
-        let mut rules = match &config.mapping.inputs {
+        let rules = match &config.mapping.inputs {
             InputMapping::Identity => None,
-            InputMapping::Exact(rules) => Some(rules.clone()),
+            InputMapping::Exact(rules) => Some(rules.as_slice()),
         };
         let mut taken = Vec::new();
         let mut segments = Vec::with_capacity(api.path.len());
@@ -62,7 +49,7 @@ impl Plan {
             let parts = segment.0.iter().map(|piece| match piece {
                 Piece::Text(text) => Part::Text(text.clone()),
                 Piece::Placeholder(name) => {
-                    let part = filled(name, rules.as_deref(), properties, &api.connection_vars);
+                    let part = filled(name, rules, properties, &api.connection_vars);
                     if let Part::Input { name, .. } = &part {
                         taken.push(name.clone());
                     }
@@ -71,27 +58,10 @@ impl Plan {
             });
             segments.push(parts.collect());
         }
-        if let Some(rules) = &mut rules {
-            let placeholders = api.path.iter().flat_map(|segment| &segment.0);
-            let names: Vec<&String> = placeholders
-                .filter_map(|piece| match piece {
-                    Piece::Placeholder(name) => Some(name),
-                    Piece::Text(_) => None,
-                })
-                .collect();
-            let in_path = |name: &String| names.contains(&name);
-            // A rule of `input_to_params` fills a placeholder only where `input_to_path` has none.
-            let by_path: Vec<String> = rules.iter().filter_map(path_target).cloned().collect();
-            rules.retain(|rule| match &rule.target {
-                Target::Path { .. } => false,
-                Target::Query { name, .. } => !in_path(name) || by_path.contains(name),
-                Target::Header { .. } | Target::Body { .. } => true,
-            });
-        }
         Self {
             host: host(&api.base_url.host, &api.connection_vars),
             segments,
-            rules,
+            rules: rules.map(|rules| besides_path(rules, &api.path)),
             has_more: properties.is_some_and(|all| all.keys().any(|name| !taken.contains(name))),
             taken,
             hidden: properties
@@ -176,108 +146,27 @@ impl Plan {
     }
 }
 
+/// The rules that no placeholder uses up. One of `input_to_params` fills a placeholder only where
+/// `input_to_path` has none.
+fn besides_path(rules: &[InputRule], path: &[PathSegment]) -> Vec<InputRule> {
+    let by_path: Vec<&String> = rules.iter().filter_map(path_target).collect();
+    let placeholder = |wanted: &String| {
+        let mut pieces = path.iter().flat_map(|segment| &segment.0);
+        pieces.any(|piece| matches!(piece, Piece::Placeholder(name) if name == wanted))
+    };
+    let left = rules.iter().filter(|rule| match &rule.target {
+        Target::Path { .. } => false,
+        Target::Query { name, .. } => !placeholder(name) || by_path.contains(&name),
+        Target::Header { .. } | Target::Body { .. } => true,
+    });
+    left.cloned().collect()
+}
+
 fn path_target(rule: &InputRule) -> Option<&String> {
     match &rule.target {
         Target::Path { name, .. } => Some(name),
         Target::Query { .. } | Target::Header { .. } | Target::Body { .. } => None,
     }
-}
-
-/// What fills a placeholder, in the order of the module's documentation.
-fn filled(
-    placeholder: &str,
-    rules: Option<&[InputRule]>,
-    properties: Option<&Map<String, Value>>,
-    variables: &[ConnectionVar],
-) -> Part {
-    let of_rule = |wanted: fn(&Target) -> Option<(&String, ParamStyle)>| {
-        rules.into_iter().flatten().find_map(|rule| {
-            let (_, style) = wanted(&rule.target).filter(|(name, _)| *name == placeholder)?;
-            Some(Part::Input {
-                name: rule.input.clone(),
-                default: rule.default.clone(),
-                style,
-            })
-        })
-    };
-    let by_path = of_rule(|target| match target {
-        Target::Path { name, style } => Some((name, *style)),
-        Target::Query { .. } | Target::Header { .. } | Target::Body { .. } => None,
-    });
-    let by_params = || {
-        of_rule(|target| match target {
-            Target::Query { name, .. } => Some((name, ParamStyle::Simple)),
-            Target::Path { .. } | Target::Header { .. } | Target::Body { .. } => None,
-        })
-    };
-    let by_name = || {
-        let declared = properties.is_some_and(|properties| properties.contains_key(placeholder));
-        let fill = declared
-            || !variables
-                .iter()
-                .any(|variable| variable.name == placeholder);
-        fill.then(|| Part::Input {
-            name: placeholder.to_owned(),
-            default: None,
-            style: ParamStyle::Simple,
-        })
-    };
-    by_path
-        .or_else(by_params)
-        .or_else(by_name)
-        .unwrap_or_else(|| match variable(placeholder, variables) {
-            Ok(text) => Part::Text(text),
-            Err(fault) => Part::Unfilled(fault),
-        })
-}
-
-/// A connection variable's value, if it has one that it allows.
-fn variable(name: &str, variables: &[ConnectionVar]) -> Result<String, Fault> {
-    let fault = |why: &str| {
-        let message = format!("the connection variable {name:?} {why}");
-        Fault::new("", "connection_var", message)
-            .hint("set its default in api.connection_vars of the tool")
-    };
-    let variable = variables.iter().find(|variable| variable.name == name);
-    let variable = variable.ok_or_else(|| fault("is not declared"))?;
-    let value = variable
-        .default
-        .as_ref()
-        .ok_or_else(|| fault("has no value"))?;
-    let pattern = variable
-        .pattern
-        .as_ref()
-        .map(|pattern| Regex::new(&format!("^(?:{pattern})$")));
-    let allowed = variable.allowed.is_empty() || variable.allowed.contains(value);
-    let matches = match pattern {
-        None => true,
-        Some(Ok(pattern)) => pattern.is_match(value),
-        Some(Err(_)) => false,
-    };
-    if allowed && matches {
-        Ok(value.clone())
-    } else {
-        Err(fault("has a value that it does not allow"))
-    }
-}
-
-fn host(pieces: &[Piece], variables: &[ConnectionVar]) -> Result<String, Fault> {
-    let mut host = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => host.push_str(text),
-            Piece::Placeholder(name) => {
-                let value = variable(name, variables)?;
-                let label = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
-                if value.is_empty() || !value.bytes().all(label) {
-                    let message = format!("the connection variable {name:?} is no part of a host");
-                    return Err(Fault::new("", "connection_var", message));
-                }
-                host.push_str(&value.to_ascii_lowercase());
-            }
-        }
-    }
-    Ok(host)
 }
 
 fn hidden_value((name, property): (&String, &Value)) -> Option<(String, Value)> {
@@ -289,13 +178,13 @@ fn hidden_value((name, property): (&String, &Value)) -> Option<(String, Value)> 
 }
 
 /// The input, and what hidden inputs are when it does not say.
-struct Given<'a> {
+pub(super) struct Given<'a> {
     input: &'a Map<String, Value>,
     hidden: &'a [(String, Value)],
 }
 
 impl<'a> Given<'a> {
-    fn value(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
         self.input.get(name).or_else(|| {
             let hidden = self.hidden.iter().find(|(hidden, _)| hidden == name);
             hidden.map(|(_, value)| value)
@@ -311,45 +200,6 @@ impl<'a> Given<'a> {
         input
             .iter()
             .chain(absent.map(|(name, value)| (name, value)))
-    }
-}
-
-/// One segment, filled; never empty, `.` or `..`.
-fn segment(parts: &[Part], given: &Given<'_>) -> Result<String, Fault> {
-    let mut whole = String::new();
-    let mut last = None;
-    for part in parts {
-        match part {
-            Part::Text(text) => whole.push_str(text),
-            Part::Unfilled(fault) => return Err(fault.clone()),
-            Part::Input {
-                name,
-                default,
-                style,
-            } => {
-                last = Some(name);
-                let found = given.value(name).filter(|value| !value.is_null());
-                let line = match found.or(default.as_ref()) {
-                    Some(value) => styles::line(value, *style),
-                    None => Ok(None),
-                };
-                let text = line.map_err(|why| unfit(name, "path", &why))?;
-                let text = text.ok_or_else(|| {
-                    let message = format!("{name:?} is part of the path and has no value");
-                    Fault::new(pointer(name), "required", message)
-                })?;
-                if text.is_empty() || text.chars().any(char::is_control) {
-                    return Err(no_segment(name));
-                }
-                whole.push_str(&text);
-            }
-        }
-    }
-    // Some servers drop `;…` before they resolve dots.
-    let resolved = whole.split(';').next().unwrap_or_default();
-    match (resolved, last) {
-        ("" | "." | "..", Some(name)) => Err(no_segment(name)),
-        _ => Ok(whole),
     }
 }
 
@@ -440,18 +290,11 @@ fn plain(text: String) -> Template {
     Template(vec![TemplatePiece::Text(text)])
 }
 
-fn pointer(input: &str) -> String {
+pub(super) fn pointer(input: &str) -> String {
     format!("/{}", escape_token(input))
 }
 
-fn unfit(input: &str, place: &str, why: &str) -> Fault {
+pub(super) fn unfit(input: &str, place: &str, why: &str) -> Fault {
     let message = format!("{input:?} cannot be written into the {place}: {why}");
     Fault::new(pointer(input), "unfit_value", message)
-}
-
-fn no_segment(input: &str) -> Fault {
-    let message = format!(
-        "{input:?} is part of the path: it may not be empty, `.` or `..`, nor hold control characters"
-    );
-    Fault::new(pointer(input), "invalid_path_value", message)
 }

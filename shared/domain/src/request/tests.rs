@@ -365,7 +365,7 @@ fn the_credential_takes_its_place_whatever_stands_there() {
     assert_eq!(
         draft
             .secrets()
-            .map(|name| name.as_str())
+            .map(crate::ids::SecretName::as_str)
             .collect::<Vec<_>>(),
         ["TOKEN"]
     );
