@@ -1,0 +1,82 @@
+//! Why the vault did not do what it was asked.
+
+use domain::fault::Fault;
+use domain::ids::SecretName;
+
+/// Why the vault did not do what it was asked. No text holds any part of a value.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The value or the hosts are not acceptable; every fault, with pointers into the request.
+    #[error("the secret cannot be stored so")]
+    Invalid(Vec<Fault>),
+    /// A secret of this name is there already.
+    #[error("a secret of this name exists already")]
+    Exists,
+    /// There is no secret of this name.
+    #[error("there is no secret of this name")]
+    NotFound,
+    /// The caller's role does not suffice.
+    #[error("this needs another role")]
+    Forbidden,
+    /// Names without a secret.
+    #[error("not all secrets exist: {}", listed(names))]
+    Missing {
+        /// Which.
+        names: Vec<SecretName>,
+    },
+    /// The secret may not be sent to this host.
+    #[error("the secret {name} may not be sent to {host}")]
+    HostNotAllowed {
+        /// Which secret.
+        name: SecretName,
+        /// Where it was about to be sent.
+        host: String,
+    },
+    /// The audit or the values cannot be reached: nothing was fetched, nothing may be sent.
+    #[error("the secrets are not available at the moment")]
+    Unavailable(#[source] persistence::Error),
+    /// A stored value cannot be opened: a master key is missing, or the row was changed.
+    #[error("a stored secret cannot be opened: {0}")]
+    Sealed(String),
+    /// Anything else of the database's.
+    #[error("the secrets could not be read or written")]
+    Database(#[source] persistence::Error),
+}
+
+impl Error {
+    /// What the caller can do about it, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { names } => Some(format!(
+                "store it first: POST /api/v1/secrets with the name {}",
+                listed(names)
+            )),
+            Self::HostNotAllowed { name, host } => Some(format!(
+                "a secret goes only to its allowed hosts: an admin can add {host} to those of {name}, \
+                 or, if it has none yet, save the tool"
+            )),
+            Self::Exists => Some("choose another name, or replace its value".to_owned()),
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::Forbidden
+            | Self::Unavailable(_)
+            | Self::Sealed(_)
+            | Self::Database(_) => None,
+        }
+    }
+}
+
+impl From<persistence::Error> for Error {
+    fn from(error: persistence::Error) -> Self {
+        match error {
+            persistence::Error::Forbidden => Self::Forbidden,
+            unavailable if unavailable.is_unavailable() => Self::Unavailable(unavailable),
+            other => Self::Database(other),
+        }
+    }
+}
+
+fn listed(names: &[SecretName]) -> String {
+    let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
+    names.join(", ")
+}
