@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Runs one tool once: validate, read secrets, build, send, read, map, validate, mask, record.
+//!
+//! [`Executor::execute`] is the only way to run a tool; every door (REST, model, MCP, flow) leads here.
+//! Deciding is pure and stands in small files of its own (`input`, `render`, `response`, `record`, the rules
+//! of `repetition`); effects are the vault before the call, [`outbound`] for the call, and one row after it.
+//! No database connection is held while the upstream is waited for.
+
+mod attempt;
+mod credentials;
+mod error;
+mod execute;
+mod input;
+pub mod outbound;
+mod preview;
+mod record;
+mod render;
+mod repetition;
+mod response;
+mod run;
+mod timeline;
+
+pub use error::ExecuteError;
+pub use execute::{ExecuteOptions, Execution, Executor};
+pub use preview::Preview;

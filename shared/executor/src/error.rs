@@ -1,0 +1,41 @@
+//! What ends an execution before the tool could be run at all.
+
+use domain::fault::Fault;
+
+/// Why a tool was not run. Everything that goes wrong while it runs is an [`Execution`] with a failure.
+///
+/// [`Execution`]: crate::Execution
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The input does not fit the tool.
+    #[error("the input does not fit the tool's input_schema")]
+    InvalidInput(Vec<Fault>),
+    /// The workspace has no tool of this id.
+    #[error("no such tool")]
+    ToolNotFound,
+    /// The tool is switched off, or its stored config is no longer valid; the text says which.
+    #[error("{0}")]
+    ToolDisabled(String),
+    /// The catalog could not be read.
+    #[error("the tools could not be read")]
+    Database(#[source] persistence::Error),
+    /// The use of a secret could not be recorded, so the secret was not used and nothing was sent.
+    #[error("the use of a secret could not be recorded")]
+    AuditUnavailable(#[source] vault::Error),
+}
+
+impl From<registry::Error> for ExecuteError {
+    fn from(error: registry::Error) -> Self {
+        match error {
+            registry::Error::Database(error) => Self::Database(error),
+            registry::Error::NotFound => Self::ToolNotFound,
+            // Only writing to the catalog ends with one of these.
+            error @ (registry::Error::Invalid(_)
+            | registry::Error::Exists { .. }
+            | registry::Error::TakenByFlow
+            | registry::Error::Conflict { .. }) => {
+                Self::Database(persistence::Error::Corrupt(error.to_string()))
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Running one tool once: from the caller's input to the recorded execution.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::caller::{Caller, Door};
+use domain::failure::Failure;
+use domain::fault::Fault;
+use domain::ids::{ExecutionId, ToolId};
+use domain::request::Draft;
+use persistence::Db;
+use registry::{CompiledTool, Registry};
+use serde_json::Value;
+use vault::Vault;
+
+use crate::error::ExecuteError;
+use crate::input;
+use crate::outbound::Outbound;
+use crate::preview::{self, Preview};
+use crate::run::{Ended, Run};
+
+/// How an execution is asked for.
+#[derive(Clone, Debug)]
+pub struct ExecuteOptions {
+    /// Through which door.
+    pub door: Door,
+    /// Sent upstream as `Idempotency-Key`, the same on every attempt.
+    pub idempotency_key: Option<String>,
+    /// Upper limit of the tool's own timeout; 25 s when absent.
+    pub deadline: Option<Duration>,
+}
+
+impl ExecuteOptions {
+    /// Through this door, without a key, with the usual deadline.
+    pub const fn through(door: Door) -> Self {
+        Self {
+            door,
+            idempotency_key: None,
+            deadline: None,
+        }
+    }
+}
+
+/// One finished execution.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// Its row in the execution log.
+    pub execution_id: ExecutionId,
+    /// Wall time from the accepted call to the mapped output, in milliseconds.
+    pub execution_time_ms: u64,
+    /// The mapped output, or why there is none.
+    pub outcome: Result<Value, Failure>,
+    /// What is worth knowing though it did not fail.
+    pub warnings: Vec<String>,
+}
+
+/// Runs tools. Cheap to clone.
+#[derive(Clone)]
+pub struct Executor {
+    pub(crate) db: Db,
+    pub(crate) registry: Registry,
+    pub(crate) vault: Vault,
+    pub(crate) outbound: Outbound,
+}
+
+impl Executor {
+    /// An executor over these rooms.
+    pub fn new(db: Db, registry: Registry, vault: Vault, outbound: Outbound) -> Self {
+        Self {
+            db,
+            registry,
+            vault,
+            outbound,
+        }
+    }
+
+    /// Runs a tool once and records it.
+    ///
+    /// # Errors
+    /// The tool could not be run at all. A run that failed is an [`Execution`] whose outcome is a failure.
+    pub async fn execute(
+        &self,
+        caller: &Caller,
+        tool_id: &ToolId,
+        input: Value,
+        options: ExecuteOptions,
+    ) -> Result<Execution, ExecuteError> {
+        let tool = self.tool(caller, tool_id).await?;
+        let mut run = Run::new(self, caller, &tool, input, options);
+        match run.output().await {
+            Ok(output) => Ok(run.finish(Ok(output)).await),
+            Err(Ended::Failed(failure)) => Ok(run.finish(Err(*failure)).await),
+            Err(Ended::Refused(error)) => {
+                run.refused(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Shows the request that [`Self::execute`] would send. Nothing is sent, no secret is read, nothing is
+    /// recorded.
+    ///
+    /// # Errors
+    /// The tool could not be run with this input.
+    pub async fn preview(
+        &self,
+        caller: &Caller,
+        tool_id: &ToolId,
+        mut input: Value,
+    ) -> Result<Preview, ExecuteError> {
+        let tool = self.tool(caller, tool_id).await?;
+        accept(&tool, &mut input, Door::Rest).map_err(ExecuteError::InvalidInput)?;
+        let draft = draft(&tool, &input).map_err(ExecuteError::InvalidInput)?;
+        Ok(preview::show(&draft, tool.config.response.format))
+    }
+
+    async fn tool(
+        &self,
+        caller: &Caller,
+        tool_id: &ToolId,
+    ) -> Result<Arc<CompiledTool>, ExecuteError> {
+        let catalog = self.registry.catalog(caller).await?;
+        catalog.tool(tool_id).ok_or(ExecuteError::ToolNotFound)
+    }
+}
+
+/// Hidden inputs filled in, the whole checked against the schema.
+pub(crate) fn accept(tool: &CompiledTool, input: &mut Value, door: Door) -> Result<(), Vec<Fault>> {
+    input::fill(&tool.config.input_schema, input, door)?;
+    let faults = tool.input_schema().faults(input);
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+pub(crate) fn draft(tool: &CompiledTool, input: &Value) -> Result<Draft, Vec<Fault>> {
+    tool.request_plan
+        .build(&tool.config, &input::members(input))
+}

@@ -1,0 +1,451 @@
+//! From a draft of a request and the values of its secrets to the request that is sent; pure.
+//!
+//! Nothing is joined as a string that could change the URL's structure: every segment, name and value is
+//! percent-encoded by itself, and the finished URL is taken apart again and compared.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::config::{ResponseFormat, Scheme, Template, TemplatePiece};
+use domain::failure::{Failure, FailureCode};
+use domain::ids::SecretName;
+use domain::request::Draft;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST,
+    HeaderMap, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::outbound::Bytes;
+
+/// RFC 3986 unreserved characters, and those delimiters that no server reads anything into: `;`, `=` and `+`
+/// are not among them (`..;` is a traversal to some).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b',')
+    .remove(b':')
+    .remove(b'@');
+
+/// As [`SEGMENT`]; a slash separates nothing in a query.
+const QUERY: &AsciiSet = &SEGMENT.remove(b'/');
+
+/// Headers that frame the message or choose its destination: ours alone.
+const OURS: [HeaderName; 9] = [
+    HOST,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    CONNECTION,
+    UPGRADE,
+    TE,
+    TRAILER,
+    EXPECT,
+    ACCEPT_ENCODING,
+];
+
+const AGENT: &str = concat!("tool-executor/", env!("CARGO_PKG_VERSION"));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const ANY_TEXT: HeaderValue = HeaderValue::from_static("text/plain, */*;q=0.5");
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request, ready for the way out.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+}
+
+/// Secrets of one call, by name.
+pub(crate) type Secrets = [(SecretName, SecretString)];
+
+/// Fills the draft's secrets in.
+///
+/// # Errors
+/// `secret_missing`: not given, or not fit for a header. `egress_blocked`: the URL would not be the one
+/// that the tool's config describes.
+pub(crate) fn render(
+    draft: &Draft,
+    format: ResponseFormat,
+    secrets: &Secrets,
+) -> Result<Rendered, Failure> {
+    Ok(Rendered {
+        url: url(draft, secrets)?,
+        headers: headers(draft, format, secrets)?,
+        body: body(draft)?,
+    })
+}
+
+/// The draft's URL without its query: what may be told of it.
+pub(crate) fn url_without_query(draft: &Draft) -> String {
+    let mut text = String::with_capacity(64);
+    push_path(&mut text, draft);
+    text
+}
+
+/// Writes the whole URL; `secret` writes a secret's value, percent-encoded or not.
+pub(crate) fn write_url<E>(
+    draft: &Draft,
+    mut secret: impl FnMut(&mut String, &SecretName) -> Result<(), E>,
+) -> Result<String, E> {
+    let mut text = String::with_capacity(128);
+    push_path(&mut text, draft);
+    let mut separator = '?';
+    for (name, value) in &draft.query {
+        text.push(separator);
+        separator = '&';
+        text.extend(in_query(name));
+        text.push('=');
+        for piece in &value.0 {
+            match piece {
+                TemplatePiece::Text(value) => text.extend(in_query(value)),
+                TemplatePiece::Secret(name) => secret(&mut text, name)?,
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn push_path(text: &mut String, draft: &Draft) {
+    text.push_str(scheme(draft.scheme));
+    text.push_str("://");
+    text.push_str(&draft.host);
+    if draft.port != default_port(draft.scheme) {
+        text.push(':');
+        text.push_str(&draft.port.to_string());
+    }
+    for segment in &draft.segments {
+        text.push('/');
+        text.extend(utf8_percent_encode(segment, SEGMENT));
+    }
+    if draft.trailing_slash || draft.segments.is_empty() {
+        text.push('/');
+    }
+}
+
+fn in_query(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, QUERY)
+}
+
+const fn scheme(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Http => "http",
+        Scheme::Https => "https",
+    }
+}
+
+const fn default_port(scheme: Scheme) -> u16 {
+    match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    }
+}
+
+fn url(draft: &Draft, secrets: &Secrets) -> Result<Url, Failure> {
+    let text = write_url(draft, |text, name| {
+        text.extend(in_query(value_of(name, secrets)?));
+        Ok::<_, Failure>(())
+    })?;
+    let url = Url::parse(&text).map_err(|_| moved())?;
+    if is_as_drafted(&url, draft) {
+        Ok(url)
+    } else {
+        Err(moved())
+    }
+}
+
+/// The parsed URL has the draft's origin and exactly its segments.
+fn is_as_drafted(url: &Url, draft: &Draft) -> bool {
+    let expected =
+        draft.segments.len() + usize::from(draft.trailing_slash || draft.segments.is_empty());
+    let whole_segments = draft
+        .segments
+        .iter()
+        .all(|segment| !matches!(segment.as_str(), "" | "." | ".."));
+    whole_segments
+        && url.scheme() == scheme(draft.scheme)
+        && url.host_str() == Some(draft.host.as_str())
+        && url.port_or_known_default() == Some(draft.port)
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none()
+        && url.query().is_some() != draft.query.is_empty()
+        && url
+            .path_segments()
+            .is_some_and(|segments| segments.count() == expected)
+}
+
+fn moved() -> Failure {
+    Failure::new(
+        FailureCode::EgressBlocked,
+        "The inputs would change where the call goes.",
+        "Values in the path may not be empty, \".\" or \"..\"; values in the host must be of the allowed ones.",
+    )
+}
+
+fn value_of<'a>(name: &SecretName, secrets: &'a Secrets) -> Result<&'a str, Failure> {
+    secrets
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.expose_secret())
+        .ok_or_else(|| {
+            Failure::new(
+                FailureCode::SecretMissing,
+                format!("The secret ${{{name}}} is not stored in this workspace."),
+                format!("Store it under the name {name}, then call again."),
+            )
+        })
+}
+
+/// The template with its secrets' values.
+pub(crate) fn fill(template: &Template, secrets: &Secrets) -> Result<String, Failure> {
+    let mut text = String::new();
+    for piece in &template.0 {
+        match piece {
+            TemplatePiece::Text(piece) => text.push_str(piece),
+            TemplatePiece::Secret(name) => text.push_str(value_of(name, secrets)?),
+        }
+    }
+    Ok(text)
+}
+
+fn headers(draft: &Draft, format: ResponseFormat, secrets: &Secrets) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::with_capacity(draft.headers.len() + 6);
+    for (name, template) in &draft.headers {
+        let header = header_name(name)?;
+        let value = match template.0.as_slice() {
+            [TemplatePiece::Text(text)] => header_value(text, name, false)?,
+            _ => header_value(
+                &fill(template, secrets)?,
+                name,
+                template.secrets().next().is_some(),
+            )?,
+        };
+        headers.append(header, value);
+    }
+    if let Some((username, password)) = &draft.basic {
+        let pair = format!("{}:{}", fill(username, secrets)?, fill(password, secrets)?);
+        let value = format!("Basic {}", STANDARD.encode(pair));
+        headers.insert(AUTHORIZATION, header_value(&value, "authorization", true)?);
+    }
+    for (name, value) in defaults(draft, format) {
+        headers.entry(name).or_insert(value);
+    }
+    Ok(headers)
+}
+
+/// What is sent unless the tool states its own.
+pub(crate) fn defaults(
+    draft: &Draft,
+    format: ResponseFormat,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let accept = match format {
+        ResponseFormat::Json => JSON,
+        ResponseFormat::Text => ANY_TEXT,
+    };
+    let content_type = draft.body.is_some().then_some((CONTENT_TYPE, JSON));
+    [
+        (ACCEPT, accept),
+        (ACCEPT_ENCODING, HeaderValue::from_static("gzip")),
+        (USER_AGENT, HeaderValue::from_static(AGENT)),
+    ]
+    .into_iter()
+    .chain(content_type)
+}
+
+fn header_name(name: &str) -> Result<HeaderName, Failure> {
+    HeaderName::from_bytes(name.as_bytes())
+        .ok()
+        .filter(|name| !OURS.contains(name))
+        .ok_or_else(|| {
+            Failure::new(
+                FailureCode::EgressBlocked,
+                format!("The header {name} may not be set by a tool."),
+                "Remove it from api.headers and from the mapping.",
+            )
+        })
+}
+
+fn header_value(text: &str, name: &str, secret: bool) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+        if secret {
+            Failure::new(
+                FailureCode::SecretMissing,
+                format!("The secret of the header {name} holds a line break or another control character."),
+                "Store the secret again without it.",
+            )
+        } else {
+            Failure::new(
+                FailureCode::InvalidInput,
+                format!("The value of the header {name} holds a control character."),
+                "Remove line breaks and control characters from the input.",
+            )
+        }
+    })?;
+    value.set_sensitive(secret);
+    Ok(value)
+}
+
+fn body(draft: &Draft) -> Result<Option<Bytes>, Failure> {
+    let Some(body) = &draft.body else {
+        return Ok(None);
+    };
+    match serde_json::to_vec(body) {
+        Ok(bytes) => Ok(Some(bytes.into())),
+        Err(error) => Err(Failure::new(
+            FailureCode::InvalidInput,
+            format!("The body cannot be written as JSON: {error}."),
+            "Check the input.",
+        )),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use domain::config::Method;
+    use serde_json::json;
+
+    pub(crate) fn draft() -> Draft {
+        Draft {
+            method: Method::Get,
+            scheme: Scheme::Https,
+            host: "api.example.com".to_owned(),
+            port: 443,
+            segments: vec!["v1".to_owned()],
+            trailing_slash: false,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            basic: None,
+        }
+    }
+
+    pub(crate) fn text(text: &str) -> Template {
+        Template(vec![TemplatePiece::Text(text.to_owned())])
+    }
+
+    pub(crate) fn secret(prefix: &str, name: &str) -> Template {
+        let mut pieces = vec![TemplatePiece::Secret(name.parse().unwrap())];
+        if !prefix.is_empty() {
+            pieces.insert(0, TemplatePiece::Text(prefix.to_owned()));
+        }
+        Template(pieces)
+    }
+
+    fn key(value: &str) -> Vec<(SecretName, SecretString)> {
+        vec![("KEY".parse().unwrap(), value.into())]
+    }
+
+    fn rendered(draft: &Draft, secrets: &Secrets) -> Rendered {
+        render(draft, ResponseFormat::Json, secrets).unwrap()
+    }
+
+    #[test]
+    fn values_stay_inside_their_segment_and_parameter() {
+        let mut draft = draft();
+        draft.segments.push("a/b?c#d%2e\\é ${KEY}".to_owned());
+        draft.query.push(("q[x]".to_owned(), text("a&b=c+d e/é#,")));
+        assert_eq!(
+            rendered(&draft, &[]).url.as_str(),
+            "https://api.example.com/v1/a%2Fb%3Fc%23d%252e%5C%C3%A9%20%24%7BKEY%7D?q%5Bx%5D=a%26b%3Dc%2Bd%20e/%C3%A9%23,"
+        );
+    }
+
+    #[test]
+    fn dot_segments_are_refused() {
+        for bad in ["", ".", ".."] {
+            let mut draft = draft();
+            draft.segments.push(bad.to_owned());
+            let failure = render(&draft, ResponseFormat::Json, &[]).unwrap_err();
+            assert_eq!(failure.code, FailureCode::EgressBlocked, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_more_than_a_host_is_refused() {
+        for bad in [
+            "a@b.example",
+            "b.example/x",
+            "b.example:1",
+            "b.example?x",
+            "B.example",
+        ] {
+            let mut draft = draft();
+            draft.host = bad.to_owned();
+            assert!(render(&draft, ResponseFormat::Json, &[]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_encoded_where_they_stand_and_marked_sensitive() {
+        let mut draft = draft();
+        draft.query.push(("apikey".to_owned(), secret("", "KEY")));
+        draft
+            .headers
+            .push(("X-Token".to_owned(), secret("Token ", "KEY")));
+        draft.basic = Some((text("me"), secret("", "KEY")));
+        let rendered = rendered(&draft, &key("s3cret&x=1"));
+        assert_eq!(rendered.url.query(), Some("apikey=s3cret%26x%3D1"));
+        assert_eq!(rendered.headers["x-token"], "Token s3cret&x=1");
+        assert!(rendered.headers["x-token"].is_sensitive());
+        assert_eq!(
+            rendered.headers["authorization"],
+            "Basic bWU6czNjcmV0Jng9MQ=="
+        );
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_a_header_is_refused() {
+        let mut draft = draft();
+        draft
+            .headers
+            .push(("X-Token".to_owned(), secret("", "KEY")));
+        for secrets in [key("two\r\nlines"), Vec::new()] {
+            let failure = render(&draft, ResponseFormat::Json, &secrets).unwrap_err();
+            assert_eq!(failure.code, FailureCode::SecretMissing);
+            assert!(!failure.to_string().contains("two"));
+        }
+    }
+
+    #[test]
+    fn framing_headers_are_never_a_tools() {
+        for name in [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "a b",
+            "Accept-Encoding",
+        ] {
+            let mut draft = draft();
+            draft.headers.push((name.to_owned(), text("x")));
+            assert!(render(&draft, ResponseFormat::Json, &[]).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn defaults_give_way_to_the_tools_own() {
+        let mut draft = draft();
+        draft
+            .headers
+            .push(("accept".to_owned(), text("application/vnd.x+json")));
+        draft.body = Some(json!({"a": 1}));
+        let rendered = rendered(&draft, &[]);
+        assert_eq!(rendered.headers["accept"], "application/vnd.x+json");
+        assert_eq!(rendered.headers.get_all("accept").iter().count(), 1);
+        assert_eq!(rendered.headers["content-type"], "application/json");
+        assert_eq!(rendered.headers["accept-encoding"], "gzip");
+        assert_eq!(rendered.body.as_deref(), Some(&br#"{"a":1}"#[..]));
+    }
+
+    #[test]
+    fn an_unusual_port_is_kept_and_the_query_left_out() {
+        let mut draft = draft();
+        draft.port = 8443;
+        draft.query.push(("apikey".to_owned(), secret("", "KEY")));
+        assert_eq!(url_without_query(&draft), "https://api.example.com:8443/v1");
+    }
+}

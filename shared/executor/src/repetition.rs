@@ -1,0 +1,262 @@
+//! Which failures are worth another attempt, and what the last one is told as; pure.
+
+use std::time::Duration;
+
+use domain::config::{Effects, Method, RetryOn, RetryRules};
+use domain::failure::{Failure, FailureCode};
+
+use crate::outbound::{Answer, Cause, Stopped};
+
+/// What may be repeated.
+#[derive(Clone, Copy)]
+pub(crate) struct Repetition<'a> {
+    pub(crate) rules: &'a RetryRules,
+    /// Twice is as good as once: by method, by the tool's own word, or by an idempotency key.
+    pub(crate) repeatable: bool,
+}
+
+impl<'a> Repetition<'a> {
+    pub(crate) fn of(rules: &'a RetryRules, method: Method, effects: Effects, keyed: bool) -> Self {
+        let safe = matches!(method, Method::Get | Method::Head);
+        Self {
+            rules,
+            repeatable: safe || effects.read_only || effects.idempotent || keyed,
+        }
+    }
+
+    fn on(&self, what: RetryOn) -> bool {
+        self.rules.on.contains(&what)
+    }
+
+    /// Whether another attempt may help and can do no harm.
+    pub(crate) fn worth(&self, result: &Result<Answer, Stopped>) -> bool {
+        match result {
+            Ok(answer) => {
+                let status = answer.status;
+                self.repeatable
+                    && status >= 400
+                    && (self.on(RetryOn::Status(status))
+                        || status >= 500 && self.on(RetryOn::ServerError))
+            }
+            Err(stopped) if stopped.sent && !self.repeatable => false,
+            Err(stopped) => match stopped.cause {
+                Cause::Connect { .. } | Cause::Lost => self.on(RetryOn::ConnectFailed),
+                Cause::Timeout => self.on(RetryOn::Timeout),
+                Cause::Blocked(_) | Cause::TooLarge(_) | Cause::Invalid { .. } => false,
+            },
+        }
+    }
+
+    /// How long one attempt may take: all that is left, or a fair share of it when a timed out attempt
+    /// would be repeated.
+    pub(crate) fn share(&self, attempt: u32, left: Duration) -> Duration {
+        let remaining = self.rules.max_attempts.saturating_sub(attempt) + 1;
+        if self.repeatable && self.on(RetryOn::Timeout) && remaining > 1 {
+            left / remaining
+        } else {
+            left
+        }
+    }
+}
+
+/// What a call that brought no answer is told as.
+pub(crate) fn failure(stopped: &Stopped, repeatable: bool) -> Failure {
+    let failure = match &stopped.cause {
+        Cause::Timeout | Cause::Lost if stopped.sent && !repeatable => unknown_outcome(),
+        Cause::Timeout => Failure::new(
+            FailureCode::Timeout,
+            "The upstream did not answer before the deadline.",
+            "Call again, or raise api.timeout (a synchronous call ends after 25 s at most).",
+        ),
+        Cause::Lost if stopped.status.is_some() => Failure::new(
+            FailureCode::InvalidResponse,
+            "The upstream's answer broke off before its end.",
+            "Call again; if it stays so, the upstream's Content-Length or chunks are wrong.",
+        ),
+        Cause::Lost => Failure::new(
+            FailureCode::ConnectFailed,
+            "The upstream closed the connection without an answer.",
+            "Call again; if it stays so, check base_url, port and scheme.",
+        ),
+        Cause::Blocked(why) => Failure::new(
+            FailureCode::EgressBlocked,
+            format!("The destination is not allowed: {why}."),
+            "Tools reach public HTTPS hosts; a private upstream needs the operator's EGRESS_ALLOW.",
+        ),
+        Cause::Connect { message, hint } => {
+            Failure::new(FailureCode::ConnectFailed, message.as_str(), hint.as_str())
+        }
+        Cause::TooLarge(limit) => Failure::new(
+            FailureCode::ResponseTooLarge,
+            format!("The upstream's answer is over {limit} bytes after decompression."),
+            "Ask the upstream for less (a filter, a smaller page), or raise max_response_bytes.",
+        ),
+        Cause::Invalid { message, hint } => Failure::new(
+            FailureCode::InvalidResponse,
+            message.as_str(),
+            hint.as_str(),
+        ),
+    };
+    match stopped.status {
+        Some(status) => failure.detail("status", status),
+        None => failure,
+    }
+}
+
+fn unknown_outcome() -> Failure {
+    Failure::new(
+        FailureCode::UnknownOutcome,
+        "The request was sent, but no answer came; the upstream may have acted on it.",
+        "Look at the upstream before calling again. With an Idempotency-Key the call can be repeated safely.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::Bytes;
+    use tokio::time::Instant;
+
+    fn rules(on: &[RetryOn]) -> RetryRules {
+        RetryRules {
+            max_attempts: 3,
+            on: on.to_vec(),
+            backoff_ms: 100,
+            max_backoff_ms: 1000,
+        }
+    }
+
+    const ALL: [RetryOn; 4] = [
+        RetryOn::ConnectFailed,
+        RetryOn::Timeout,
+        RetryOn::ServerError,
+        RetryOn::Status(429),
+    ];
+
+    fn answer(status: u16) -> Result<Answer, Stopped> {
+        Ok(Answer {
+            status,
+            content_type: None,
+            retry_after: None,
+            body: Bytes::new(),
+            headers_at: Instant::now(),
+        })
+    }
+
+    fn connect() -> Cause {
+        Cause::Connect {
+            message: String::new(),
+            hint: String::new(),
+        }
+    }
+
+    #[test]
+    fn an_unsafe_call_is_repeated_only_when_nothing_was_sent() {
+        let rules = rules(&ALL);
+        let call = |repeatable| Repetition {
+            rules: &rules,
+            repeatable,
+        };
+        for (result, once, again) in [
+            (Err(Stopped::unsent(connect())), true, true),
+            (Err(Stopped::sent(Cause::Lost)), false, true),
+            (Err(Stopped::sent(Cause::Timeout)), false, true),
+            (answer(503), false, true),
+            (answer(429), false, true),
+            (answer(404), false, false),
+            (answer(200), false, false),
+            (
+                Err(Stopped::unsent(Cause::Blocked(String::new()))),
+                false,
+                false,
+            ),
+            (Err(Stopped::sent(Cause::TooLarge(1))), false, false),
+        ] {
+            assert_eq!(call(false).worth(&result), once, "{result:?}");
+            assert_eq!(call(true).worth(&result), again, "{result:?}");
+        }
+    }
+
+    #[test]
+    fn only_listed_failures_are_repeated() {
+        let rules = rules(&[RetryOn::Status(503)]);
+        let call = Repetition {
+            rules: &rules,
+            repeatable: true,
+        };
+        assert!(call.worth(&answer(503)));
+        assert!(!call.worth(&answer(500)));
+        assert!(!call.worth(&Err(Stopped::unsent(connect()))));
+        assert!(!call.worth(&Err(Stopped::sent(Cause::Timeout))));
+    }
+
+    #[test]
+    fn an_attempt_gets_its_share_when_a_timeout_would_be_repeated() {
+        let second = Duration::from_secs(1);
+        let (with, without) = (rules(&ALL), rules(&[RetryOn::ConnectFailed]));
+        let share = |rules, repeatable, attempt| {
+            Repetition { rules, repeatable }.share(attempt, 6 * second)
+        };
+        assert_eq!(share(&with, true, 1), 2 * second);
+        assert_eq!(share(&with, true, 2), 3 * second);
+        assert_eq!(share(&with, true, 3), 6 * second);
+        assert_eq!(share(&with, false, 1), 6 * second);
+        assert_eq!(share(&without, true, 1), 6 * second);
+    }
+
+    #[test]
+    fn a_lost_answer_of_an_unsafe_call_is_an_unknown_outcome() {
+        for (stopped, unsafe_code, safe_code) in [
+            (
+                Stopped::sent(Cause::Timeout),
+                FailureCode::UnknownOutcome,
+                FailureCode::Timeout,
+            ),
+            (
+                Stopped::sent(Cause::Lost),
+                FailureCode::UnknownOutcome,
+                FailureCode::ConnectFailed,
+            ),
+            (
+                Stopped::answered(Cause::Lost, 200),
+                FailureCode::UnknownOutcome,
+                FailureCode::InvalidResponse,
+            ),
+            (
+                Stopped::unsent(Cause::Timeout),
+                FailureCode::Timeout,
+                FailureCode::Timeout,
+            ),
+            (
+                Stopped::unsent(connect()),
+                FailureCode::ConnectFailed,
+                FailureCode::ConnectFailed,
+            ),
+        ] {
+            assert_eq!(failure(&stopped, false).code, unsafe_code);
+            assert_eq!(failure(&stopped, true).code, safe_code);
+        }
+    }
+
+    #[test]
+    fn safety_comes_from_method_effects_or_key() {
+        let rules = rules(&ALL);
+        let none = Effects {
+            read_only: false,
+            destructive: true,
+            idempotent: false,
+            open_world: true,
+        };
+        let idempotent = Effects {
+            idempotent: true,
+            ..none
+        };
+        let is = |method, effects, keyed| Repetition::of(&rules, method, effects, keyed).repeatable;
+        assert!(is(Method::Get, none, false));
+        assert!(is(Method::Head, none, false));
+        assert!(!is(Method::Post, none, false));
+        assert!(is(Method::Post, none, true));
+        assert!(is(Method::Put, idempotent, false));
+        assert!(!is(Method::Delete, none, false));
+    }
+}

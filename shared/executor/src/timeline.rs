@@ -1,0 +1,123 @@
+//! Where an execution's time went: phases in order, in microseconds.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::outbound::{Answer, Stopped};
+
+struct Phase {
+    name: &'static str,
+    took: Duration,
+    attempt: Option<u32>,
+    status: Option<u16>,
+}
+
+/// Phases in the order in which they ended.
+pub(crate) struct Timeline {
+    started: Instant,
+    last: Instant,
+    phases: Vec<Phase>,
+}
+
+impl Timeline {
+    pub(crate) fn start() -> Self {
+        let now = Instant::now();
+        Self {
+            started: now,
+            last: now,
+            phases: Vec::with_capacity(8),
+        }
+    }
+
+    /// When the execution began.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Since the beginning.
+    pub(crate) fn total(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// A phase ends now.
+    pub(crate) fn mark(&mut self, name: &'static str) {
+        self.until(name, Instant::now(), None, None);
+    }
+
+    /// An attempt ended: `send` until the headers (connecting included), `receive` for the body.
+    pub(crate) fn sent(&mut self, attempt: u32, result: &Result<Answer, Stopped>) {
+        let now = Instant::now();
+        match result {
+            Ok(answer) => {
+                let status = Some(answer.status);
+                self.until("send", answer.headers_at, Some(attempt), status);
+                self.until("receive", now, Some(attempt), status);
+            }
+            Err(stopped) => self.until("send", now, Some(attempt), stopped.status),
+        }
+    }
+
+    fn until(
+        &mut self,
+        name: &'static str,
+        end: Instant,
+        attempt: Option<u32>,
+        status: Option<u16>,
+    ) {
+        self.phases.push(Phase {
+            name,
+            took: end.saturating_duration_since(self.last),
+            attempt,
+            status,
+        });
+        self.last = end;
+    }
+
+    /// `[{"phase":"validate","us":12}, {"phase":"send","us":900,"attempt":1,"status":200}, …]`
+    pub(crate) fn to_json(&self) -> Value {
+        self.phases
+            .iter()
+            .map(|phase| {
+                let mut entry = json!({ "phase": phase.name, "us": micros(phase.took) });
+                if let Some(attempt) = phase.attempt {
+                    entry["attempt"] = attempt.into();
+                }
+                if let Some(status) = phase.status {
+                    entry["status"] = status.into();
+                }
+                entry
+            })
+            .collect()
+    }
+}
+
+/// Whole microseconds, as stored.
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::Cause;
+
+    #[test]
+    fn phases_keep_their_order_and_attempts() {
+        let mut timeline = Timeline::start();
+        timeline.mark("validate");
+        timeline.sent(1, &Err(Stopped::sent(Cause::Timeout)));
+        timeline.mark("pause");
+        let json = timeline.to_json();
+        let names: Vec<_> = json
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["phase"].clone())
+            .collect();
+        assert_eq!(names, ["validate", "send", "pause"]);
+        assert_eq!(json[1]["attempt"], 1);
+        assert_eq!(json[0].get("attempt"), None);
+    }
+}
