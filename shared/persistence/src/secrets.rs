@@ -160,8 +160,7 @@ const ROTATE: &str = "
     set nonce = $4,
         ciphertext = $5,
         data_key_id = $6,
-        version = s.version + 1,
-        updated_at = now()
+        version = s.version + 1
     where s.workspace_id = $1
       and s.name = $2
       and s.version = $3
@@ -170,8 +169,7 @@ const ROTATE: &str = "
 
 const ALLOW_HOST: &str = "
     update secrets.secrets s
-    set allowed_hosts = array_append(s.allowed_hosts, $3::text),
-        updated_at = now()
+    set allowed_hosts = array_append(s.allowed_hosts, $3::text)
     where s.workspace_id = $1
       and s.name = $2
       and $3::text <> all (s.allowed_hosts)
