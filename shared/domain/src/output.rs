@@ -74,7 +74,8 @@ impl Plan {
             None => Cow::Borrowed(response),
             Some(place) => {
                 let at = At {
-                    rule: "response_path".to_owned(),
+                    within: "",
+                    output: "response_path",
                     place,
                 };
                 let found = at.find(response)?;
@@ -139,7 +140,8 @@ impl Rule {
             Source::Path(place) | Source::Each { place, .. } => place,
         };
         let at = At {
-            rule: format!("{within}{}", self.output),
+            within,
+            output: &self.output,
             place,
         };
         let Some(found) = at.find(data)? else {
@@ -147,7 +149,7 @@ impl Rule {
         };
         match &self.source {
             Source::Each { rules, .. } => match &*found {
-                Value::Array(items) => each(rules, items, &at.rule).map(Some),
+                Value::Array(items) => each(rules, items, &at.rule()).map(Some),
                 Value::Null => self.absent(&at, data, "null"),
                 other => Err(at.unfit(other, &format!("{} is no array", type_name(other)))),
             },
@@ -210,12 +212,19 @@ fn each(rules: &[Rule], items: &[Value], rule: &str) -> Result<Value, Failure> {
 }
 
 /// Which rule is being applied, for the failure that names it.
+#[derive(Clone, Copy)]
 struct At<'p> {
-    rule: String,
+    /// The rule that it is part of, such as `rows[3].`.
+    within: &'p str,
+    output: &'p str,
     place: &'p Place,
 }
 
 impl At<'_> {
+    fn rule(&self) -> String {
+        format!("{}{}", self.within, self.output)
+    }
+
     fn find<'v>(&self, data: &'v Value) -> Result<Option<Cow<'v, Value>>, Failure> {
         match &self.place.path {
             Ok(path) => Ok(path.find(data)),
@@ -254,9 +263,9 @@ impl At<'_> {
     }
 
     fn failure(&self, what: &str, hint: &str, found_type: &str) -> Failure {
-        let message = format!("mapping of output {:?}: {what}", self.rule);
+        let message = format!("mapping of output {:?}: {what}", self.rule());
         Failure::new(FailureCode::MappingFailed, message, hint)
-            .detail("rule", self.rule.as_str())
+            .detail("rule", self.rule())
             .detail("path", self.place.text.as_str())
             .detail("found_type", found_type)
     }
