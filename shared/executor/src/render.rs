@@ -167,7 +167,9 @@ fn is_as_drafted(url: &Url, draft: &Draft) -> bool {
         .all(|segment| !matches!(segment.as_str(), "" | "." | ".."));
     whole_segments
         && url.scheme() == scheme(draft.scheme)
-        && url.host_str() == Some(draft.host.as_str())
+        && url
+            .host_str()
+            .is_some_and(|host| host.eq_ignore_ascii_case(&draft.host))
         && url.port_or_known_default() == Some(draft.port)
         && url.username().is_empty()
         && url.password().is_none()
@@ -367,13 +369,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_host_that_is_more_than_a_host_is_refused() {
-        for bad in [
-            "a@b.example",
-            "b.example/x",
-            "b.example:1",
-            "b.example?x",
-            "B.example",
-        ] {
+        for bad in ["a@b.example", "b.example/x", "b.example:1", "b.example?x"] {
             let mut draft = draft();
             draft.host = bad.to_owned();
             assert!(render(&draft, ResponseFormat::Json, &[]).is_err(), "{bad}");

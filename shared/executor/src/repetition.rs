@@ -103,6 +103,18 @@ pub(crate) fn failure(stopped: &Stopped, repeatable: bool) -> Failure {
     }
 }
 
+/// What an execution is recorded as whose caller hung up before its end.
+pub(crate) fn abandoned(uncertain: bool) -> Failure {
+    if uncertain {
+        return unknown_outcome();
+    }
+    Failure::new(
+        FailureCode::Timeout,
+        "The caller hung up before the execution ended.",
+        "Call again and wait for the answer.",
+    )
+}
+
 fn unknown_outcome() -> Failure {
     Failure::new(
         FailureCode::UnknownOutcome,

@@ -1,6 +1,7 @@
-//! One execution under way: the sequence of its effects, and its row in the log.
+//! One execution under way: the sequence of its effects.
 
-use std::borrow::Cow;
+mod ending;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +11,6 @@ use domain::failure::{Failure, FailureCode};
 use domain::fault::Fault;
 use domain::ids::{ExecutionId, SecretName};
 use domain::request::Draft;
-use persistence::executions::{self, NewExecution};
 use registry::CompiledTool;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -21,12 +21,12 @@ use vault::mask::Masker;
 use crate::attempt;
 use crate::credentials;
 use crate::error::ExecuteError;
-use crate::execute::{ExecuteOptions, Execution, Executor, accept, draft};
+use crate::execute::{ExecuteOptions, Executor, accept, draft};
 use crate::outbound::{Answer, Call, Redirects};
 use crate::render::{self, IDEMPOTENCY_KEY};
 use crate::repetition::{self, Repetition};
-use crate::timeline::{Timeline, micros};
-use crate::{input, record, response};
+use crate::timeline::Timeline;
+use crate::{input, response};
 
 /// Longest synchronous execution: below the gateway's 29 s.
 const MAX_DEADLINE: Duration = Duration::from_secs(25);
@@ -64,6 +64,10 @@ pub(crate) struct Run<'a> {
     /// Set as soon as a secret was read: from then on nothing leaves unmasked.
     masker: Option<Masker>,
     warnings: Vec<String>,
+    /// The request may have been sent, and to send it again would not be safe.
+    uncertain: bool,
+    /// Its row is written, or there is nothing to write.
+    closed: bool,
 }
 
 impl<'a> Run<'a> {
@@ -86,6 +90,8 @@ impl<'a> Run<'a> {
             input,
             masker: None,
             warnings: Vec::new(),
+            uncertain: false,
+            closed: false,
         }
     }
 
@@ -147,6 +153,7 @@ impl<'a> Run<'a> {
             + Duration::from_millis(config.api.timeout_ms)
                 .min(self.options.deadline.unwrap_or(MAX_DEADLINE));
         let outbound = &self.executor.outbound;
+        self.uncertain = !repetition.repeatable;
         let tried = attempt::send(outbound, &call, repetition, deadline, &mut self.timeline).await;
         let failure = match tried.result {
             Ok(answer) if (200..=299).contains(&answer.status) => return Ok(answer),
@@ -253,91 +260,6 @@ impl<'a> Run<'a> {
                 );
                 Ok(output)
             }
-        }
-    }
-
-    /// Masks and records the outcome.
-    pub(crate) async fn finish(mut self, mut outcome: Result<Value, Failure>) -> Execution {
-        if let Some(masker) = &self.masker {
-            credentials::mask(masker, &mut outcome);
-            masker.value(&mut self.input);
-            for warning in &mut self.warnings {
-                if let Cow::Owned(masked) = masker.text(warning) {
-                    *warning = masked;
-                }
-            }
-        }
-        let took = self.timeline.total();
-        match &outcome {
-            Ok(output) => {
-                let redacted = record::redacted(output, &self.tool.config.output.redact);
-                self.record(None, Some(&redacted), None).await;
-            }
-            Err(failure) => {
-                let error = record::error(failure);
-                self.record(Some(failure.code), None, Some(&error)).await;
-            }
-        }
-        Execution {
-            execution_id: self.id,
-            execution_time_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            outcome,
-            warnings: self.warnings,
-        }
-    }
-
-    /// Records a call that was refused. When the database is what failed, there is nothing to write to.
-    pub(crate) async fn refused(mut self, error: &ExecuteError) {
-        let (code, error) = match error {
-            ExecuteError::InvalidInput(faults) => {
-                (FailureCode::InvalidInput, record::input_error(faults))
-            }
-            ExecuteError::ToolDisabled(why) => (FailureCode::ToolDisabled, record::disabled(why)),
-            ExecuteError::ToolNotFound
-            | ExecuteError::Database(_)
-            | ExecuteError::AuditUnavailable(_) => return,
-        };
-        self.record(Some(code), None, Some(&error)).await;
-    }
-
-    /// One round trip. The answer is worth more than its record: a failure to write is told, not raised.
-    async fn record(
-        &mut self,
-        code: Option<FailureCode>,
-        output: Option<&Value>,
-        error: Option<&Value>,
-    ) {
-        let input = record::stored(&self.input);
-        let output = output.map(record::stored);
-        let error = error.map(record::stored);
-        let timeline = self.timeline.to_json();
-        let warnings = (!self.warnings.is_empty()).then(|| Value::from(self.warnings.as_slice()));
-        let row = NewExecution {
-            id: self.id,
-            workspace_id: self.caller.workspace_id,
-            tool_id: self.tool.id.as_str(),
-            tool_version: Some(self.tool.version),
-            door: self.options.door,
-            success: code.is_none(),
-            error_code: code.map(FailureCode::as_str),
-            input: &input,
-            output: output.as_deref(),
-            error: error.as_deref(),
-            timeline: &timeline,
-            warnings: warnings.as_ref(),
-            started_at: self.started_at,
-            duration_us: micros(self.timeline.total()),
-        };
-        let recorded = executions::record(&self.executor.db, &self.caller.principal, &row).await;
-        if let Err(error) = recorded {
-            tracing::error!(
-                execution_id = %self.id,
-                tool_id = %self.tool.id,
-                error = &error as &dyn std::error::Error,
-                "execution not recorded"
-            );
-            self.warnings
-                .push("This execution could not be recorded.".to_owned());
         }
     }
 }

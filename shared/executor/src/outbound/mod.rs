@@ -17,7 +17,8 @@ use domain::config::{Method, ResponseFormat};
 use domain::egress::Policy;
 use domain::ids::WorkspaceId;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER, USER_AGENT,
 };
 use reqwest::Request;
 use tokio::time::Instant;
@@ -176,7 +177,14 @@ impl Outbound {
         })?;
         let mut request = Request::new(method(call.method), url.clone());
         *request.headers_mut() = headers.clone();
-        *request.body_mut() = body.map(|body| reqwest::Body::from(body.clone()));
+        match body {
+            Some(body) => *request.body_mut() = Some(body.clone().into()),
+            None if announces_body(call.method) => {
+                let none = HeaderValue::from_static("0");
+                request.headers_mut().insert(CONTENT_LENGTH, none);
+            }
+            None => {}
+        }
         let response = client
             .execute(request)
             .await
@@ -235,6 +243,14 @@ fn only_plain(headers: &HeaderMap) -> HeaderMap {
         .filter(|(name, value)| PLAIN_HEADERS.contains(name) && !value.is_sensitive())
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// Methods whose request says that it has no body (RFC 9110, 8.6); servers answer 411 without it.
+const fn announces_body(method: Method) -> bool {
+    match method {
+        Method::Post | Method::Put | Method::Patch => true,
+        Method::Get | Method::Delete | Method::Head => false,
+    }
 }
 
 fn method(method: Method) -> http::Method {

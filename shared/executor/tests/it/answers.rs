@@ -199,6 +199,21 @@ async fn errors_keep_the_beginning_of_their_body() {
 }
 
 #[tokio::test]
+async fn an_absent_body_is_announced() {
+    let upstream = Upstream::answers(&http("200 OK", "", "{}")).await;
+    let way = Way::to(&[upstream.address]);
+    let call = Call {
+        body: None,
+        ..post(upstream.url("/"))
+    };
+    way.send(&call).await.unwrap();
+    way.get(upstream.url("/")).await.unwrap();
+    let heads = upstream.heads();
+    assert!(heads[0].contains("\r\ncontent-length: 0\r\n"), "{heads:?}");
+    assert!(!heads[1].contains("content-length"), "{heads:?}");
+}
+
+#[tokio::test]
 async fn no_content_and_head_have_no_body() {
     let answer = raw("HTTP/1.1 204 No Content\r\ncontent-length: 1\r\n\r\nx")
         .await
