@@ -1,0 +1,118 @@
+//! All tools of one workspace at one revision.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use domain::egress::Policy;
+use domain::formats::Format;
+use domain::ids::ToolId;
+use persistence::tools::CatalogDelta;
+
+use crate::tool::{CompiledTool, slot};
+
+/// An unchanging set of tools; the next revision is another catalog that shares what stayed.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    revision: i64,
+    tools: BTreeMap<ToolId, Arc<CompiledTool>>,
+    listings: [OnceLock<Bytes>; 5],
+}
+
+impl Catalog {
+    /// A catalog of these tools.
+    pub fn new(revision: i64, tools: impl IntoIterator<Item = CompiledTool>) -> Self {
+        let tools = tools
+            .into_iter()
+            .map(|tool| (tool.id.clone(), Arc::new(tool)));
+        Self {
+            revision,
+            tools: tools.collect(),
+            listings: Default::default(),
+        }
+    }
+
+    /// The catalog after a change. Versions that it knows already are not compiled again.
+    pub fn after(&self, delta: CatalogDelta, policy: &Policy) -> Self {
+        let mut tools = self.tools.clone();
+        for row in delta.rows {
+            let Ok(id) = row.id.parse::<ToolId>() else {
+                continue;
+            };
+            let known = tools
+                .get(&id)
+                .is_some_and(|tool| tool.version == row.version && tool.hash == row.hash);
+            if known && row.document.is_some() {
+                continue;
+            }
+            match CompiledTool::of_row(row, policy) {
+                Some(tool) => tools.insert(id, Arc::new(tool)),
+                None => tools.remove(&id),
+            };
+        }
+        Self {
+            revision: delta.revision,
+            tools,
+            listings: Default::default(),
+        }
+    }
+
+    /// The revision that this is.
+    pub const fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// The tool of that id.
+    pub fn tool(&self, id: &ToolId) -> Option<Arc<CompiledTool>> {
+        self.tools.get(id).cloned()
+    }
+
+    /// Every tool, by id.
+    pub fn tools(&self) -> impl ExactSizeIterator<Item = &Arc<CompiledTool>> {
+        self.tools.values()
+    }
+
+    /// `{"tools":[…]}` as JSON text, by id. Our own shape (`None`) holds every tool; a provider's
+    /// shape only those that are enabled and not quarantined. Written once per revision.
+    pub fn listing(&self, format: Option<Format>) -> Bytes {
+        let listing = &self.listings[slot(format)];
+        listing
+            .get_or_init(|| written(self.tools.values(), format))
+            .clone()
+    }
+
+    /// The same listing of these tools only, in this order; ids that are not there are passed over.
+    pub fn listing_of<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i str>,
+        format: Option<Format>,
+    ) -> Bytes {
+        let ids = ids.into_iter().filter_map(|id| id.parse::<ToolId>().ok());
+        let tools: Vec<_> = ids.filter_map(|id| self.tools.get(&id)).collect();
+        written(tools.into_iter(), format)
+    }
+}
+
+fn written<'t>(
+    tools: impl Iterator<Item = &'t Arc<CompiledTool>>,
+    format: Option<Format>,
+) -> Bytes {
+    let fragments: Vec<&str> = tools
+        .filter(|tool| format.is_none() || tool.is_offered())
+        .map(|tool| tool.fragment(format))
+        .collect();
+    let length: usize = fragments.iter().map(|fragment| fragment.len() + 1).sum();
+    let mut json = String::with_capacity(length + 12);
+    json.push_str("{\"tools\":[");
+    for (index, fragment) in fragments.into_iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        json.push_str(fragment);
+    }
+    json.push_str("]}");
+    json.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! What can go wrong with a workspace's tools.
+
+use domain::fault::Fault;
+
+/// Why the registry did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The document is no tool; every fault, with pointers into the document.
+    #[error("the tool's config has {} fault(s)", .0.len())]
+    Invalid(Vec<Fault>),
+    /// A tool of that id is there.
+    #[error("a tool of this id exists in version {version}")]
+    Exists {
+        /// Its version.
+        version: i32,
+        /// Its hash.
+        hash: String,
+    },
+    /// A flow has the id; tools and flows share one namespace.
+    #[error("a flow has this id")]
+    TakenByFlow,
+    /// The tool changed since the caller read it (`If-Match`).
+    #[error("the tool is in version {version} by now")]
+    Conflict {
+        /// The current version.
+        version: i32,
+        /// Its hash.
+        hash: String,
+    },
+    /// No such tool or version in the workspace.
+    #[error("no such tool")]
+    NotFound,
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] persistence::Error),
+}

@@ -1,0 +1,170 @@
+//! One tool, ready to be shown and run.
+
+use std::sync::OnceLock;
+
+use domain::config::{self, ToolConfig};
+use domain::egress::Policy;
+use domain::fault::Fault;
+use domain::formats::{Format, ToolView};
+use domain::ids::ToolId;
+use domain::{output, request};
+use persistence::tools::CatalogRow;
+use serde_json::{Value, json};
+
+use crate::quarantine;
+use crate::schema::{Cell, Schema};
+
+/// A saved tool with everything that is derived from its document, once per version.
+#[derive(Debug)]
+pub struct CompiledTool {
+    /// Its id in the workspace.
+    pub id: ToolId,
+    /// Its version, counted from 1.
+    pub version: i32,
+    /// SHA-256 of the canonical document, in hex; its `ETag`.
+    pub hash: String,
+    /// The document as its author wrote it, as JSON text.
+    pub document: String,
+    /// What the document means. Of a quarantined tool a stand-in that is not enabled.
+    pub config: ToolConfig,
+    /// What models and people may see of it.
+    pub view: ToolView,
+    /// Why the stored document is no tool any more (a rule became stricter, the operator's list of
+    /// hosts shorter); such a tool is not offered to models and not run.
+    pub quarantined: Option<String>,
+    /// How inputs become the request.
+    pub request_plan: request::Plan,
+    /// How the response becomes the output.
+    pub output_plan: output::Plan,
+    input: Cell,
+    output: Cell,
+    /// Its JSON in listings: our own shape, then one for each of [`Format::ALL`].
+    fragments: [OnceLock<Box<str>>; 5],
+}
+
+impl CompiledTool {
+    /// Compiles a document that was found good.
+    pub fn new(config: ToolConfig, version: i32, hash: String, document: String) -> Self {
+        Self {
+            id: config.id.clone(),
+            version,
+            hash,
+            document,
+            view: ToolView::new(&config),
+            quarantined: None,
+            request_plan: request::Plan::compile(&config),
+            output_plan: output::Plan::compile(&config),
+            config,
+            input: Cell::new(),
+            output: Cell::new(),
+            fragments: Default::default(),
+        }
+    }
+
+    /// Compiles a stored row. One that cannot be read is quarantined, never left out: its owner must
+    /// see why. `None` when the tool is retired or its id is none.
+    pub(crate) fn of_row(row: CatalogRow, policy: &Policy) -> Option<Self> {
+        let document = row.document?;
+        let id: ToolId = match row.id.parse() {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::warn!(tool_id = row.id, %error, "a stored tool has an id that is none");
+                return None;
+            }
+        };
+        let parsed: Result<Value, _> = serde_json::from_str(&document);
+        let (value, read) = match parsed {
+            Ok(value) => {
+                let read = config::read(&value, policy).map_err(|faults| reason(&faults[..]));
+                (value, read)
+            }
+            Err(error) => (Value::Null, Err(error.to_string())),
+        };
+        let (config, quarantined) = match read {
+            // A document without an id keeps the one it was first saved under.
+            Ok(config) => (ToolConfig { id, ..config }, None),
+            Err(why) => {
+                tracing::warn!(tool_id = row.id, why, "a stored tool is quarantined");
+                (quarantine::stand_in(id, &value), Some(why))
+            }
+        };
+        Some(Self {
+            quarantined,
+            ..Self::new(config, row.version, row.hash, document)
+        })
+    }
+
+    /// What an input must fit, hidden inputs included.
+    pub fn input_schema(&self) -> Schema<'_> {
+        Schema::new(&self.config.input_schema, &self.input)
+    }
+
+    /// What an output must fit.
+    pub fn output_schema(&self) -> Schema<'_> {
+        Schema::new(&self.config.output_schema, &self.output)
+    }
+
+    /// Whether models are offered it.
+    pub fn is_offered(&self) -> bool {
+        self.config.enabled && self.quarantined.is_none()
+    }
+
+    /// The tool as JSON text in a listing: of a provider's shape, or our own.
+    pub(crate) fn fragment(&self, format: Option<Format>) -> &str {
+        let index = slot(format);
+        self.fragments[index].get_or_init(|| {
+            let shape = match format {
+                Some(format) => self.view.shape(format),
+                None => self.own_shape(),
+            };
+            shape.to_string().into_boxed_str()
+        })
+    }
+
+    fn own_shape(&self) -> Value {
+        let view = &self.view;
+        let mut shape = json!({
+            "id": view.id,
+            "name": view.name,
+            "description": view.description,
+            "input_schema": view.input_schema,
+            "output_schema": view.output_schema,
+            "tags": view.tags,
+            "enabled": view.enabled,
+            "annotations": {
+                "read_only": view.effects.read_only,
+                "destructive": view.effects.destructive,
+                "idempotent": view.effects.idempotent,
+                "open_world": view.effects.open_world,
+            },
+            "version": self.version,
+        });
+        if let Some(title) = &view.title {
+            shape["title"] = title.as_str().into();
+        }
+        if let Some(why) = &self.quarantined {
+            shape["quarantined"] = why.as_str().into();
+        }
+        shape
+    }
+}
+
+/// The place of a listing's shape in arrays of five.
+pub(crate) const fn slot(format: Option<Format>) -> usize {
+    match format {
+        None => 0,
+        Some(Format::OpenAi) => 1,
+        Some(Format::OpenAiChat) => 2,
+        Some(Format::Anthropic) => 3,
+        Some(Format::Mcp) => 4,
+    }
+}
+
+fn reason(faults: &[Fault]) -> String {
+    let told: Vec<String> = faults
+        .iter()
+        .take(3)
+        .map(|fault| format!("{}: {}", fault.pointer, fault.message))
+        .collect();
+    told.join("; ")
+}
