@@ -1,4 +1,37 @@
 //! What only tests need: an app, personas, builders and fakes.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
+mod app;
+mod database;
+mod dns;
+pub mod logs;
+mod persona;
+mod tokens;
+mod tool;
 pub mod upstream;
+
+pub use app::{Setup, TestApp};
+pub use database::{TestDatabase, Tenants, cluster};
+pub use dns::Dns;
+pub use persona::{Persona, Response};
+pub use tokens::{Jwks, Signer, Token};
+pub use tool::{RegisteredTool, ToolBuilder};
+pub use upstream::{Answer, FakeUpstream, Reply};
+
+/// The documented shape of Alpha Vantage's answer to `GLOBAL_QUOTE`, with values of our own.
+pub fn global_quote() -> serde_json::Value {
+    serde_json::json!({
+        "Global Quote": {
+            "01. symbol": "IBM",
+            "02. open": "184.1000",
+            "03. high": "187.0300",
+            "04. low": "183.5200",
+            "05. price": "185.2000",
+            "06. volume": "4120877",
+            "07. latest trading day": "2025-11-14",
+            "08. previous close": "184.0500",
+            "09. change": "1.1500",
+            "10. change percent": "0.6248%"
+        }
+    })
+}
