@@ -15,7 +15,27 @@ macro_rules! embed {
 
 /// The migrations in `infra/migrations`, by file name, in order. A test compares this list with the
 /// directory.
-pub const MIGRATIONS: &[(&str, &str)] = embed![];
+pub const MIGRATIONS: &[(&str, &str)] = embed![
+    "0001_roles.sql",
+    "0002_auth.sql",
+    "0003_schemas.sql",
+    "0004_workspaces.sql",
+    "0005_invitations.sql",
+    "0006_api_keys.sql",
+    "0007_catalog.sql",
+    "0008_tools.sql",
+    "0009_prompts.sql",
+    "0010_publications.sql",
+    "0011_secrets.sql",
+    "0012_audit.sql",
+    "0013_flows.sql",
+    "0014_runs.sql",
+    "0015_conversations.sql",
+    "0016_limits.sql",
+    "0017_executions.sql",
+    "0018_marketplace.sql",
+    "0019_entry.sql",
+];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.
 const SCHEMA: &str = "migration";
