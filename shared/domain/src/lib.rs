@@ -1,5 +1,6 @@
 //! Plain types and pure rules of the product: no I/O, nothing async; time, ids and randomness come in as arguments.
 
+pub mod binding;
 pub mod caller;
 pub mod canonical;
 pub mod coerce;

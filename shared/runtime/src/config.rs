@@ -214,7 +214,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 .text("JWT_AUDIENCE")
                 .unwrap_or_else(|| "authenticated".to_owned()),
             supabase_url,
-            master_keys: self.text("MASTER_KEYS").map(SecretString::from),
+            master_keys: self.master_keys(),
             egress_allow: self.egress_allow(),
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
@@ -286,6 +286,14 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             self.fault("SUPABASE_JWT_SECRET", "must have at least 32 bytes");
         }
         Some(secret.into())
+    }
+
+    fn master_keys(&mut self) -> Option<SecretString> {
+        let keys = self.text("MASTER_KEYS")?;
+        if let Err(why) = vault::MasterKeys::from_base64(&keys) {
+            self.fault("MASTER_KEYS", why);
+        }
+        Some(keys.into())
     }
 
     fn egress_allow(&mut self) -> String {
@@ -387,6 +395,7 @@ mod tests {
             ("SUPABASE_JWT_SECRET", "short"),
             ("CORS_ORIGINS", "https://a.example, ftp://b"),
             ("EGRESS_ALLOW", "nonsense"),
+            ("MASTER_KEYS", "k1:AAAA"),
         ])
         .unwrap_err()
         .to_string();
@@ -397,6 +406,7 @@ mod tests {
             "SUPABASE_JWT_SECRET",
             "CORS_ORIGINS",
             "EGRESS_ALLOW",
+            "MASTER_KEYS",
         ] {
             assert!(error.contains(name), "{name} in {error}");
         }

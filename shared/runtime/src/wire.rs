@@ -2,9 +2,13 @@
 
 use auth::{Authenticator, TokenRules};
 use domain::egress::Policy;
+use executor::Executor;
+use executor::outbound::{Outbound, OutboundConfig};
 use persistence::{DatabaseConfig, Db};
+use registry::Registry;
 use secrecy::ExposeSecret as _;
 use url::Url;
+use vault::{MasterKeys, Vault};
 
 use crate::{Config, StartError};
 
@@ -67,6 +71,56 @@ impl Config {
                 .filter_map(|url| host(url))
                 .collect(),
         })
+    }
+
+    /// The keys that wrap the data keys of secrets.
+    ///
+    /// # Errors
+    /// `MASTER_KEYS` is missing or malformed.
+    pub fn master_keys(&self) -> Result<MasterKeys, StartError> {
+        let keys = self.master_keys.as_ref().ok_or_else(|| {
+            StartError::variable("MASTER_KEYS", "is required by functions that use secrets")
+        })?;
+        MasterKeys::from_base64(keys.expose_secret())
+            .map_err(|why| StartError::variable("MASTER_KEYS", why))
+    }
+
+    /// What seals and opens secrets.
+    ///
+    /// # Errors
+    /// As [`Config::master_keys`].
+    pub fn vault(&self, db: &Db) -> Result<Vault, StartError> {
+        Ok(Vault::new(db.clone(), self.master_keys()?))
+    }
+
+    /// What knows the tools.
+    ///
+    /// # Errors
+    /// As [`Config::egress_policy`].
+    pub fn registry(&self, db: &Db) -> Result<Registry, StartError> {
+        Ok(Registry::new(db.clone(), self.egress_policy()?))
+    }
+
+    /// What runs tools.
+    ///
+    /// # Errors
+    /// As [`Config::egress_policy`].
+    pub fn executor(
+        &self,
+        db: &Db,
+        registry: &Registry,
+        vault: &Vault,
+    ) -> Result<Executor, StartError> {
+        let outbound = Outbound::new(OutboundConfig {
+            policy: self.egress_policy()?,
+            ..OutboundConfig::default()
+        });
+        Ok(Executor::new(
+            db.clone(),
+            registry.clone(),
+            vault.clone(),
+            outbound,
+        ))
     }
 }
 

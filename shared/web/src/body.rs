@@ -29,12 +29,7 @@ pub struct Json<T>(pub T);
 
 /// A body that is a document of the caller's own, whatever its members.
 #[derive(Clone, Debug)]
-pub struct Document {
-    /// What it says.
-    pub value: Value,
-    /// The very text that was sent.
-    pub text: String,
-}
+pub struct Document(pub Value);
 
 /// The answer to something that was made: 201.
 #[derive(Clone, Debug)]
@@ -96,10 +91,9 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let bytes = read(request).await?;
-        let value = domain::json::parse_request(&bytes).map_err(invalid_json)?;
-        // What was parsed is UTF-8.
-        let text = String::from_utf8(bytes).unwrap_or_default();
-        Ok(Self { value, text })
+        domain::json::parse_request(&bytes)
+            .map(Self)
+            .map_err(invalid_json)
     }
 }
 

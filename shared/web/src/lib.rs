@@ -4,6 +4,7 @@ pub mod body;
 mod caller;
 pub mod cursor;
 pub mod etag;
+mod idempotency;
 pub mod openapi;
 pub mod path;
 pub mod problem;
@@ -15,6 +16,7 @@ pub use caller::{
     AdminOf, AsAdmin, AsMember, AsViewer, Person, ViewerOf, WORKSPACE_HEADER, demand,
 };
 pub use etag::{IfMatch, IfNoneMatch, etag};
+pub use idempotency::IdempotencyKey;
 pub use path::{Path, PathPair};
 pub use problem::{CATALOGUE, Code, Problem};
 pub use query::{FromQuery, Page, PageOf, Params, Query};

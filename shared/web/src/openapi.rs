@@ -6,7 +6,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn,
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    Components, Content, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
     OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, SecurityRequirement, Server,
     Type,
 };
@@ -125,16 +125,19 @@ fn add_common(operation: &mut Operation, account: bool) {
             .push(workspace_header().into());
     }
     let responses = &mut operation.responses.responses;
-    for (status, description) in COMMON {
-        responses
-            .entry(status.to_owned())
+    let with_body = WITH_BODY
+        .iter()
+        .filter(|_| operation.request_body.is_some());
+    for (status, description) in COMMON.iter().chain(with_body) {
+        let response = responses
+            .entry((*status).to_owned())
             .or_insert_with(|| problem(description));
-    }
-    if operation.request_body.is_some() {
-        for (status, description) in WITH_BODY {
-            responses
-                .entry(status.to_owned())
-                .or_insert_with(|| problem(description));
+        // A status that the operation answers in a shape of its own may be a problem as well.
+        if let RefOr::T(response) = response {
+            response
+                .content
+                .entry(PROBLEM_JSON.to_owned())
+                .or_insert_with(|| problem_content().into());
         }
     }
 }
@@ -167,14 +170,15 @@ const WITH_BODY: [(&str, &str); 2] = [
 fn problem(description: &str) -> RefOr<Response> {
     ResponseBuilder::new()
         .description(description)
-        .content(
-            PROBLEM_JSON,
-            ContentBuilder::new()
-                .schema(Some(Ref::from_schema_name("Problem")))
-                .build(),
-        )
+        .content(PROBLEM_JSON, problem_content())
         .build()
         .into()
+}
+
+fn problem_content() -> Content {
+    ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build()
 }
 
 macro_rules! answers {

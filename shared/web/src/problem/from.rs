@@ -1,6 +1,8 @@
 //! Which problem each error of the rooms below is.
 
 use auth::AuthError;
+use domain::fault::Fault;
+use executor::ExecuteError;
 
 use super::{Code, Problem};
 
@@ -32,6 +34,74 @@ impl From<AuthError> for Problem {
     }
 }
 
+impl From<registry::Error> for Problem {
+    fn from(error: registry::Error) -> Self {
+        use registry::Error;
+        let text = error.to_string();
+        match error {
+            Error::Invalid(faults) => Self::with_faults(Code::InvalidConfig, faults),
+            Error::Exists { version, hash } => {
+                Self::new(Code::AlreadyExists, text).current(version, hash)
+            }
+            Error::TakenByFlow => Self::new(Code::AlreadyExists, text),
+            Error::Conflict { version, hash } => {
+                Self::new(Code::VersionConflict, text).current(version, hash)
+            }
+            Error::NotFound => tool_not_found(),
+            Error::Database(source) => source.into(),
+        }
+    }
+}
+
+impl From<vault::Error> for Problem {
+    fn from(error: vault::Error) -> Self {
+        use vault::Error;
+        match error {
+            Error::Invalid(faults) if faults.iter().all(needs_hosts) => {
+                Self::with_faults(Code::HostsRequired, faults)
+            }
+            Error::Invalid(faults) => Self::invalid_request(faults),
+            Error::Exists => Self::new(Code::AlreadyExists, error.to_string()),
+            Error::NotFound => Self::not_found(),
+            Error::Forbidden => Self::new(Code::Forbidden, error.to_string()),
+            Error::Unavailable(_) => unavailable(Code::DatabaseUnavailable, &error),
+            Error::Database(source) => source.into(),
+            // The executor tells these as failures of an execution; elsewhere they cannot happen.
+            Error::Missing { .. } | Error::HostNotAllowed { .. } | Error::Sealed(_) => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+/// The hosts of a new secret are not certain and were not stated.
+fn needs_hosts(fault: &Fault) -> bool {
+    fault.pointer == "/allowed_hosts" && fault.code == "required"
+}
+
+/// Every operation that runs a tool takes what the tool is given as its member `input`.
+impl From<ExecuteError> for Problem {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::InvalidInput(mut faults) => {
+                for fault in &mut faults {
+                    fault.pointer.insert_str(0, "/input");
+                }
+                Self::with_faults(Code::InvalidInput, faults)
+            }
+            ExecuteError::ToolNotFound => tool_not_found(),
+            ExecuteError::ToolDisabled(why) => Self::new(Code::ToolDisabled, why),
+            ExecuteError::Database(source) => source.into(),
+            ExecuteError::AuditUnavailable(_) => unavailable(Code::AuditUnavailable, &error),
+        }
+    }
+}
+
+/// The same for an id that exists nowhere and for one of another workspace.
+fn tool_not_found() -> Problem {
+    Problem::new(Code::ToolNotFound, "this workspace has no such tool")
+}
+
 /// A dependency is down: a warning, since it may pass; the detail is the error's own text, which
 /// names no host and no statement.
 fn unavailable(code: Code, error: &(dyn std::error::Error + 'static)) -> Problem {
@@ -39,4 +109,73 @@ fn unavailable(code: Code, error: &(dyn std::error::Error + 'static)) -> Problem
     let causes: Vec<String> = causes.map(ToString::to_string).collect();
     tracing::warn!(%error, ?causes, "a dependency is unavailable");
     Problem::new(code, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(problem: impl Into<Problem>) -> (u16, &'static str) {
+        let entry = problem.into().code().entry();
+        (entry.status, entry.code)
+    }
+
+    #[test]
+    fn errors_have_their_statuses() {
+        use persistence::Error as Database;
+        let down = || Database::Unavailable("connection refused".into());
+        let exists = || registry::Error::Exists {
+            version: 1,
+            hash: "h".to_owned(),
+        };
+        let stale = || registry::Error::Conflict {
+            version: 2,
+            hash: "h".to_owned(),
+        };
+        assert_eq!(status(down()), (503, "database_unavailable"));
+        assert_eq!(status(Database::Forbidden), (403, "forbidden"));
+        assert_eq!(status(Database::Query("x".into())), (500, "internal"));
+        assert_eq!(status(AuthError::MissingToken), (401, "missing_token"));
+        assert_eq!(status(AuthError::NoWorkspace), (400, "workspace_required"));
+        assert_eq!(
+            status(AuthError::WorkspaceNotFound),
+            (404, "workspace_not_found")
+        );
+        assert_eq!(
+            status(AuthError::KeysUnavailable),
+            (503, "keys_unavailable")
+        );
+        assert_eq!(
+            status(AuthError::Database(down())),
+            (503, "database_unavailable")
+        );
+        assert_eq!(
+            status(registry::Error::Invalid(Vec::new())),
+            (400, "invalid_config")
+        );
+        assert_eq!(status(exists()), (409, "already_exists"));
+        assert_eq!(status(stale()), (409, "version_conflict"));
+        assert_eq!(status(registry::Error::NotFound), (404, "tool_not_found"));
+        assert_eq!(status(vault::Error::Exists), (409, "already_exists"));
+        assert_eq!(status(ExecuteError::ToolNotFound), (404, "tool_not_found"));
+        assert_eq!(
+            status(ExecuteError::ToolDisabled(String::new())),
+            (409, "tool_disabled")
+        );
+    }
+
+    #[test]
+    fn faults_of_an_input_point_into_the_body() {
+        let fault = Fault::new("/city", "required", "\"city\" is required");
+        let problem = Problem::from(ExecuteError::InvalidInput(vec![fault]));
+        assert!(problem.body(None).contains("\"pointer\":\"/input/city\""));
+    }
+
+    #[test]
+    fn a_problem_tells_nothing_of_the_database() {
+        let problem = Problem::from(persistence::Error::Query(
+            "relation \"x\" is missing".into(),
+        ));
+        assert!(!problem.body(None).contains("relation"));
+    }
 }

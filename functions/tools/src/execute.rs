@@ -1,0 +1,180 @@
+//! `POST /api/v1/tools/{tool_id}/execute`: runs a tool once.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use domain::caller::Door;
+use domain::failure::Failure;
+use domain::ids::{ExecutionId, ToolId};
+use executor::{ExecuteOptions, Execution, Executor};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use web::openapi::{Conflict, Missing};
+use web::{AsMember, Fields, FromFields, IdempotencyKey, Json, Path, Problem};
+
+/// What a tool is given.
+#[derive(Debug, ToSchema)]
+pub(crate) struct ExecuteRequest {
+    /// Fits the tool's `input_schema`.
+    #[schema(value_type = Object, example = json!({ "latitude": 59.91, "longitude": 10.75 }))]
+    pub(crate) input: Value,
+}
+
+impl FromFields for ExecuteRequest {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            input: fields.required("input")?,
+        })
+    }
+}
+
+/// An execution that succeeded.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExecutionSucceeded {
+    /// Always true.
+    #[schema(example = true)]
+    success: bool,
+    /// What the tool's mapping made of the answer.
+    #[schema(example = json!({ "temperature": 21.4 }))]
+    output: Value,
+    /// Wall time, in milliseconds.
+    #[schema(example = 247)]
+    execution_time_ms: u64,
+    /// Its entry in the execution log.
+    #[schema(value_type = Uuid)]
+    execution_id: ExecutionId,
+    /// What is worth knowing though it did not fail.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<String>,
+}
+
+/// An execution that was made and failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExecutionFailed {
+    /// Always false.
+    #[schema(example = false)]
+    success: bool,
+    #[schema(value_type = ExecutionFailure)]
+    error: Failure,
+    /// Wall time, in milliseconds.
+    #[schema(example = 25_000)]
+    execution_time_ms: u64,
+    /// Its entry in the execution log.
+    #[schema(value_type = Uuid)]
+    execution_id: ExecutionId,
+    /// What is worth knowing besides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<String>,
+}
+
+/// Why an execution failed.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes domain::failure::Failure")]
+pub(crate) struct ExecutionFailure {
+    /// What kind of failure; the list is closed.
+    #[schema(example = "timeout")]
+    code: String,
+    /// What happened, in one sentence.
+    #[schema(example = "The API did not answer within 25 s")]
+    message: String,
+    /// What to do about it.
+    #[schema(example = "Try again, or raise api.timeout")]
+    hint: String,
+    /// Whether the same call may succeed later without being changed.
+    #[schema(example = true)]
+    retryable: bool,
+    /// Facts for the repair. Never secrets.
+    #[schema(value_type = Object)]
+    details: Value,
+}
+
+fn answer(execution: Execution) -> Response {
+    let Execution {
+        execution_id,
+        execution_time_ms,
+        outcome,
+        warnings,
+    } = execution;
+    match outcome {
+        Ok(output) => Json(ExecutionSucceeded {
+            success: true,
+            output,
+            execution_time_ms,
+            execution_id,
+            warnings,
+        })
+        .into_response(),
+        Err(error) => web::problem::failed_execution(Json(ExecutionFailed {
+            success: false,
+            error,
+            execution_time_ms,
+            execution_id,
+            warnings,
+        })),
+    }
+}
+
+/// Run a tool
+///
+/// One real call to the tool's API. An input that does not fit is 400; a call that fails is 500 with
+/// `success: false`. `Idempotency-Key` is sent on to the API, the same on every attempt.
+#[utoipa::path(
+    post, path = "/api/v1/tools/{tool_id}/execute", operation_id = "execute_tool", tag = "tools",
+    params(
+        ("tool_id" = String, Path, description = "Its id.", example = "get_weather"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters."),
+    ),
+    request_body(content = ExecuteRequest, example = json!({ "input": { "latitude": 59.91, "longitude": 10.75 } })),
+    responses(
+        (status = 200, description = "It succeeded.", body = ExecutionSucceeded),
+        (status = 500, description = "It was made and failed.", body = ExecutionFailed),
+        Missing, Conflict,
+    )
+)]
+pub(crate) async fn execute(
+    AsMember(caller): AsMember,
+    State(executor): State<Executor>,
+    Path(id): Path<ToolId>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
+    Json(request): Json<ExecuteRequest>,
+) -> Result<Response, Problem> {
+    let options = ExecuteOptions {
+        idempotency_key,
+        ..ExecuteOptions::through(Door::Rest)
+    };
+    let execution = executor
+        .execute(&caller, &id, request.input, options)
+        .await?;
+    Ok(answer(execution))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::failure::FailureCode;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_has_the_documented_shape() {
+        let failed = ExecutionFailed {
+            success: false,
+            error: Failure::new(FailureCode::Timeout, "too slow", "try again"),
+            execution_time_ms: 25_000,
+            execution_id: ExecutionId(uuid::Uuid::nil()),
+            warnings: Vec::new(),
+        };
+        assert_eq!(
+            serde_json::to_value(&failed).unwrap(),
+            json!({
+                "success": false,
+                "error": { "code": "timeout", "message": "too slow", "hint": "try again",
+                           "retryable": true, "details": {} },
+                "execution_time_ms": 25_000,
+                "execution_id": "00000000-0000-0000-0000-000000000000",
+            })
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! `GET /api/v1/tools/{tool_id}`: one tool with its config.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use domain::ids::ToolId;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, ETAG, HeaderValue};
+use registry::{CompiledTool, Registry};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use web::openapi::Missing;
+use web::{AsViewer, Code, IfNoneMatch, Json, Path, Problem, etag};
+
+use crate::view::raw;
+
+/// One tool with its config.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ToolDetail {
+    /// Its id.
+    #[schema(example = "get_weather")]
+    id: String,
+    /// What a person calls it.
+    #[schema(example = "get_weather")]
+    name: String,
+    /// What it does.
+    #[schema(example = "Current weather at a place")]
+    description: String,
+    /// The current version, counted from 1.
+    #[schema(example = 1)]
+    version: i32,
+    /// SHA-256 of the canonical document (RFC 8785), in hex; the `ETag`.
+    hash: String,
+    /// Whether it may be run.
+    enabled: bool,
+    /// Why its stored config is not accepted any more, if so; it is not run then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quarantined: Option<String>,
+    /// The document as its author wrote it.
+    #[schema(value_type = Object)]
+    config: Box<RawValue>,
+}
+
+impl TryFrom<&CompiledTool> for ToolDetail {
+    type Error = Problem;
+
+    fn try_from(tool: &CompiledTool) -> Result<Self, Problem> {
+        Ok(Self {
+            id: tool.id.to_string(),
+            name: tool.config.name.clone(),
+            description: tool.config.description.clone(),
+            version: tool.version,
+            hash: tool.hash.clone(),
+            enabled: tool.config.enabled,
+            quarantined: tool.quarantined.clone(),
+            config: raw(tool.document.clone())?,
+        })
+    }
+}
+
+/// Read a tool
+///
+/// With its config, exactly as it was written.
+#[utoipa::path(
+    get, path = "/api/v1/tools/{tool_id}", operation_id = "read_tool", tag = "tools",
+    params(
+        ("tool_id" = String, Path, description = "Its id.", example = "get_weather"),
+        ("If-None-Match" = Option<String>, Header, description = "An `ETag` answered before."),
+    ),
+    responses(
+        (status = 200, description = "The tool.", body = ToolDetail, headers(("ETag" = String, description = "The version's hash."))),
+        (status = 304, description = "It has not changed."),
+        Missing,
+    )
+)]
+pub(crate) async fn read(
+    AsViewer(caller): AsViewer,
+    State(registry): State<Registry>,
+    Path(id): Path<ToolId>,
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let catalog = registry.catalog(&caller).await?;
+    let missing = || Problem::new(Code::ToolNotFound, "this workspace has no such tool");
+    let tool = catalog.tool(&id).ok_or_else(missing)?;
+    let headers = [
+        (ETAG, etag(&tool.hash)),
+        (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+    ];
+    if known.has(&tool.hash) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok((headers, Json(ToolDetail::try_from(&*tool)?)).into_response())
+}

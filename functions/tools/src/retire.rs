@@ -1,0 +1,24 @@
+//! `DELETE /api/v1/tools/saved/{tool_id}`: takes a tool out of use; its history stays.
+
+use axum::extract::State;
+use domain::ids::ToolId;
+use registry::Registry;
+use web::openapi::Missing;
+use web::{AsAdmin, NoContent, Path, Problem};
+
+/// Retire a tool
+///
+/// It is no longer listed or run. Its versions stay; registering the id again makes the next one.
+#[utoipa::path(
+    delete, path = "/api/v1/tools/saved/{tool_id}", operation_id = "retire_tool", tag = "tools",
+    params(("tool_id" = String, Path, description = "Its id.", example = "get_weather")),
+    responses((status = 204, description = "It is retired."), Missing)
+)]
+pub(crate) async fn retire(
+    AsAdmin(caller): AsAdmin,
+    State(registry): State<Registry>,
+    Path(id): Path<ToolId>,
+) -> Result<NoContent, Problem> {
+    registry.retire(&caller, &id).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,52 @@
+//! Which secrets a tool names, and the one host that it would send them to.
+
+use std::collections::BTreeSet;
+
+use crate::config::{Auth, ConnectionVar, Piece, Template, ToolConfig};
+use crate::ids::SecretName;
+
+/// Every secret that the config names, once each, by name.
+pub fn secrets(config: &ToolConfig) -> Vec<SecretName> {
+    let statics = config.api.headers.iter().chain(&config.api.params);
+    let templates = statics.map(|(_, template)| template).chain(credential(&config.api.auth));
+    let names: BTreeSet<&SecretName> = templates.flat_map(Template::secrets).collect();
+    names.into_iter().cloned().collect()
+}
+
+fn credential(auth: &Auth) -> Vec<&Template> {
+    match auth {
+        Auth::None => Vec::new(),
+        Auth::ApiKeyHeader { secret, .. }
+        | Auth::ApiKeyQuery { secret, .. }
+        | Auth::Bearer { secret, .. } => vec![secret],
+        Auth::Basic { username, password } => vec![username, password],
+    }
+}
+
+/// The host of the config's calls as secrets are bound to it: with its port unless that is 443.
+/// `None` when a connection variable in it has no value of its own.
+pub fn host(config: &ToolConfig) -> Option<String> {
+    let base = &config.api.base_url;
+    let pieces: Option<Vec<&str>> = base
+        .host
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Placeholder(name) => own_value(name, &config.api.connection_vars),
+        })
+        .collect();
+    let host = pieces?.concat().to_ascii_lowercase();
+    Some(match base.port {
+        443 => host,
+        port => format!("{host}:{port}"),
+    })
+}
+
+fn own_value<'a>(name: &str, variables: &'a [ConnectionVar]) -> Option<&'a str> {
+    let variable = variables.iter().find(|variable| variable.name == name)?;
+    match (&variable.default, variable.allowed.as_slice()) {
+        (Some(default), _) => Some(default),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    }
+}
