@@ -1,5 +1,11 @@
 //! Tokens and keys against a real database: who is let into which workspace, with which rights.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod stand;
 
 use auth::{AuthError, Reason, api_key};

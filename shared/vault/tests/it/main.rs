@@ -1,5 +1,11 @@
 //! The vault against a real database: who may do what, what is bound to which host, what is left behind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod stand;
 
 use domain::caller::Role;
