@@ -204,3 +204,59 @@ fn a_schema_that_does_not_compile_lets_nothing_through() {
     assert!(!tool.input_schema().is_valid(&json!({})));
     assert!(!tool.input_schema().faults(&json!({})).is_empty());
 }
+
+#[test]
+fn a_document_becomes_a_request_and_an_output() {
+    let rows = vec![row("quote", 1, Some(&document("quote")))];
+    let catalog = Catalog::default().after(delta(1, rows), &policy());
+    let tool = catalog.tool(&id("quote")).unwrap();
+    let input = json!({ "symbol": "IBM & co" });
+    let draft = tool
+        .request_plan
+        .build(&tool.config, input.as_object().unwrap())
+        .unwrap();
+    let names: Vec<&str> = draft.query.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["symbol", "function", "apikey"]);
+    assert_eq!(
+        draft.secrets().map(ToString::to_string).collect::<Vec<_>>(),
+        ["API_KEY"]
+    );
+    let response = json!({ "Global Quote": { "05. price": "185.2000" } });
+    assert_eq!(
+        tool.output_plan.apply(&response),
+        Ok(json!({ "price": 185.2 }))
+    );
+}
+
+#[test]
+fn a_mapped_document_fills_path_header_and_body() {
+    let mut document = document("order");
+    document["api"] = json!({ "base_url": "https://api.example.com/v1", "path": "/users/{id}/orders/",
+                              "method": "POST", "auth": { "method": "none" } });
+    document["input_schema"] = json!({ "properties": {
+        "id": { "type": "string" }, "trace": { "type": "string" }, "count": { "type": "integer" },
+        "tags": { "type": "array", "items": { "type": "string" } } } });
+    document["mapping"] = json!({
+        "input_to_params": { "tags": { "name": "tag", "style": "pipeDelimited", "explode": false } },
+        "input_to_headers": { "trace": "X-Trace" },
+        "input_to_body": { "count": "order.count" } });
+    let rows = vec![row("order", 1, Some(&document))];
+    let catalog = Catalog::default().after(delta(1, rows), &policy());
+    let tool = catalog.tool(&id("order")).unwrap();
+    assert_eq!(tool.quarantined, None);
+    let input = json!({ "id": "a/b", "trace": "t", "count": 2, "tags": ["x", "y"] });
+    let draft = tool
+        .request_plan
+        .build(&tool.config, input.as_object().unwrap())
+        .unwrap();
+    assert_eq!(
+        (draft.segments, draft.trailing_slash),
+        (
+            vec!["v1".into(), "users".into(), "a/b".into(), "orders".into()],
+            true
+        )
+    );
+    assert_eq!(draft.query[0].0, "tag");
+    assert_eq!(draft.headers[0].0, "X-Trace");
+    assert_eq!(draft.body, Some(json!({ "order": { "count": 2 } })));
+}
