@@ -1,1 +1,45 @@
-fn main() {}
+//! Chores of this repository: `cargo xtask export` writes the generated documents.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{export, sizes};
+
+/// Chores of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Writes docs/api-spec.json, docs/postman_collection.json and docs/errors.md from the routes and the error catalogue.
+    Export {
+        /// Write nothing; fail when a file is not what would be written.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Prints the size of each function's binary, as deployed (builds them with the profile `lambda`, which is slow).
+    Sizes,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
+        Chore::Export { check } => export::run(check),
+        Chore::Sizes => sizes::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            report(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "a command line tool")]
+fn report(message: &str) {
+    eprintln!("error: {message}");
+}

@@ -1,0 +1,6 @@
+//! Chores of this repository, as a library so that the tests can ask whether the generated documents are fresh.
+
+mod errors;
+pub mod export;
+mod postman;
+pub mod sizes;
