@@ -153,8 +153,9 @@ mod tests {
 
     #[test]
     fn writes_the_example_of_the_rfc() {
+        let numbers = "[333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001]";
         let value = json!({
-            "numbers": [333_333_333.333_333_29, 1E30, 4.50, 2e-3, 0.000_000_000_000_000_000_000_000_001],
+            "numbers": serde_json::from_str::<Value>(numbers).unwrap(),
             "string": "\u{20ac}$\u{000F}\u{000a}A'\u{0042}\u{0022}\u{005c}\\\"/",
             "literals": [null, true, false]
         });

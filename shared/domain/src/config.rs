@@ -3,9 +3,22 @@
 //! [`read`] turns a document into a [`ToolConfig`] or into every fault that it has. The document
 //! itself is what is stored; this form is only ever derived from it.
 
+mod api;
+mod auth;
+mod base_url;
+mod fields;
+mod headers;
+mod inputs;
+mod outputs;
+mod read;
+mod route;
+mod rules;
+
 use serde_json::{Map, Value};
 
 use crate::ids::{SecretName, ToolId};
+
+pub use read::read;
 
 /// One tool, as far as its document says; defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -437,3 +450,6 @@ pub struct ToolDocument {
     /// Its meaning.
     pub config: ToolConfig,
 }
+
+#[cfg(test)]
+mod tests;

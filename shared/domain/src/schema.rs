@@ -117,6 +117,11 @@ pub fn check(schema: &Value) -> Vec<Fault> {
     faults.into_vec()
 }
 
+/// The same for a schema that is a part of a document.
+pub(crate) fn check_at(schema: &Value, at: &At<'_>, faults: &mut Faults) {
+    check::Check::run(schema, at, faults);
+}
+
 /// The same schema with the `type` that an absent one stands for: `object`.
 pub fn with_type(schema: &Value) -> Value {
     match schema {

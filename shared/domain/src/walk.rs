@@ -123,14 +123,6 @@ impl Faults {
         );
     }
 
-    /// Notes what another checker found in the part of the document that begins at `at`.
-    pub(crate) fn under(&mut self, at: &At<'_>, found: Vec<Fault>) {
-        for mut fault in found {
-            fault.pointer.insert_str(0, &at.pointer());
-            self.push(|| fault);
-        }
-    }
-
     fn push(&mut self, fault: impl FnOnce() -> Fault) {
         if self.0.len() < MOST {
             self.0.push(fault());

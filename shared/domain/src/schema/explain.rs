@@ -1,7 +1,8 @@
 //! Tells a validation error so that a person or a model can mend the value.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{ValidationError, paths::Location};
+use jsonschema::paths::Location;
+use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::cut;
@@ -150,7 +151,7 @@ fn known_properties<'s>(schema: &'s Value, path: &Location) -> Vec<&'s str> {
 fn wrong_type(at: &str, kind: &TypeKind, instance: &Value) -> Fault {
     let expected: Vec<&str> = match kind {
         TypeKind::Single(one) => vec![one.as_str()],
-        TypeKind::Multiple(several) => several.iter().map(|one| one.as_str()).collect(),
+        TypeKind::Multiple(several) => several.iter().map(JsonType::as_str).collect(),
     };
     let message = format!(
         "expected {}, found {}",
@@ -204,7 +205,7 @@ fn none_fits(
         {
             Some((ValidationErrorKind::Type { kind }, place)) if place == at => match kind {
                 TypeKind::Single(one) => types.push(one.as_str()),
-                TypeKind::Multiple(several) => types.extend(several.iter().map(|t| t.as_str())),
+                TypeKind::Multiple(several) => types.extend(several.iter().map(JsonType::as_str)),
             },
             _ => {}
         }

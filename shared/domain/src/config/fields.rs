@@ -1,0 +1,199 @@
+//! Reads the members of a config's objects: one method per kind of value, each noting what is wrong.
+
+use serde_json::{Map, Value};
+
+use crate::schema::{cut, names_secret};
+use crate::text;
+use crate::walk::{At, Faults};
+
+/// A JSON object at its place.
+#[derive(Clone, Copy)]
+pub(super) struct Object<'v, 'a> {
+    pub(super) members: &'v Map<String, Value>,
+    pub(super) at: &'a At<'a>,
+}
+
+/// The names that an object may have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Names {
+    /// Read.
+    pub(super) known: &'static [&'static str],
+    /// Part of the format, but not supported.
+    pub(super) later: &'static [&'static str],
+    /// Belongs elsewhere: the name and where.
+    pub(super) elsewhere: &'static [(&'static str, &'static str)],
+}
+
+impl Faults {
+    /// The value as an object.
+    pub(super) fn object<'v, 'a>(
+        &mut self,
+        value: &'v Value,
+        at: &'a At<'a>,
+    ) -> Option<Object<'v, 'a>> {
+        match value {
+            Value::Object(members) => Some(Object { members, at }),
+            other => {
+                self.wrong_type(at, "an object", other);
+                None
+            }
+        }
+    }
+
+    /// The value as an array of at most `most` elements.
+    pub(super) fn list<'v>(&mut self, value: &'v Value, at: &At<'_>, most: usize) -> &'v [Value] {
+        match value {
+            Value::Array(items) if items.len() > most => {
+                self.add(
+                    at,
+                    "too_large",
+                    format!("at most {most} elements are allowed"),
+                );
+                &[]
+            }
+            Value::Array(items) => items,
+            other => {
+                self.wrong_type(at, "an array", other);
+                &[]
+            }
+        }
+    }
+
+    /// Notes members that do not belong to this object. Names that begin with `x-` are free.
+    pub(super) fn only(&mut self, object: Object<'_, '_>, names: Names) {
+        for name in object.members.keys() {
+            if names.known.contains(&name.as_str()) || name.starts_with("x-") {
+                continue;
+            }
+            let at = object.at.name(name);
+            if names.later.contains(&name.as_str()) {
+                self.unsupported(&at, name);
+                continue;
+            }
+            let place = names.elsewhere.iter().find(|(other, _)| other == name);
+            let hint = match place {
+                Some((_, place)) => Some(format!("it belongs {place}")),
+                None => text::did_you_mean(name, names.known)
+                    .or_else(|| text::did_you_mean(name, names.later)),
+            };
+            let message = format!("there is no field \"{}\" here", cut(name));
+            let hint = hint.unwrap_or_else(|| format!("fields here: {}", names.known.join(", ")));
+            self.advise(&at, "unknown_field", message, hint);
+        }
+    }
+
+    /// Notes a part of the format that is not supported.
+    pub(super) fn unsupported(&mut self, at: &At<'_>, what: &str) {
+        self.advise(
+            at,
+            "unsupported",
+            format!("\"{}\" is not supported by this version", cut(what)),
+            "leave it out",
+        );
+    }
+
+    /// A member that is a text; hidden and control characters are refused.
+    pub(super) fn text<'v>(&mut self, object: Object<'v, '_>, name: &str) -> Option<&'v str> {
+        let at = object.at.name(name);
+        match object.members.get(name)? {
+            Value::String(text) => {
+                self.visible(text, &at);
+                Some(text)
+            }
+            other => {
+                self.wrong_type(&at, "a string", other);
+                None
+            }
+        }
+    }
+
+    /// Refuses hidden and control characters.
+    pub(super) fn visible(&mut self, text: &str, at: &At<'_>) {
+        if let Some((c, kind)) = text::hidden_character(text) {
+            let message = format!("contains U+{:04X}, {kind}", u32::from(c));
+            self.add(at, "invalid_character", message);
+        }
+    }
+
+    /// Refuses `${NAME}` where no secret may stand.
+    pub(super) fn without_secret(&mut self, text: &str, at: &At<'_>) {
+        if names_secret(text) {
+            self.advise(
+                at,
+                "secret_not_allowed",
+                "a secret is not filled in here",
+                "write ${NAME} only in api.auth, api.headers and api.params",
+            );
+        }
+    }
+
+    /// Notes a text that is not between 1 and `most` characters long.
+    pub(super) fn length(&mut self, text: &str, most: usize, at: &At<'_>) {
+        // Bytes first: counting characters of a megabyte would be work for nothing.
+        let fits = text.len() <= 4 * most && text.chars().count() <= most;
+        if text.trim().is_empty() {
+            self.add(at, "invalid_length", "must not be empty");
+        } else if !fits {
+            self.add(
+                at,
+                "invalid_length",
+                format!("must have {most} characters or fewer"),
+            );
+        }
+    }
+
+    /// A member that is true or false.
+    pub(super) fn flag(&mut self, object: Object<'_, '_>, name: &str) -> Option<bool> {
+        match object.members.get(name)? {
+            Value::Bool(flag) => Some(*flag),
+            other => {
+                self.wrong_type(&object.at.name(name), "true or false", other);
+                None
+            }
+        }
+    }
+
+    /// A member that is a whole number within bounds.
+    pub(super) fn whole(
+        &mut self,
+        object: Object<'_, '_>,
+        name: &str,
+        least: u64,
+        most: u64,
+    ) -> Option<u64> {
+        let value = object.members.get(name)?;
+        let number = value.as_u64().filter(|n| (least..=most).contains(n));
+        if number.is_none() {
+            let expected = format!("a whole number from {least} to {most}");
+            self.wrong_number(&object.at.name(name), &expected, value);
+        }
+        number
+    }
+
+    /// A member that is one of a few words.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        object: Object<'_, '_>,
+        name: &str,
+        choices: &[(&str, T)],
+        later: &[&str],
+    ) -> Option<T> {
+        let value = object.members.get(name)?;
+        let at = object.at.name(name);
+        let Value::String(word) = value else {
+            self.wrong_type(&at, "a string", value);
+            return None;
+        };
+        let found = choices.iter().find(|(choice, _)| choice == word);
+        if found.is_none() && later.contains(&word.as_str()) {
+            self.unsupported(&at, word);
+        } else if found.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let hint = text::did_you_mean(word, &words)
+                .unwrap_or_else(|| format!("allowed: {}", words.join(", ")));
+            let message = format!("\"{}\" is not known here", cut(word).escape_debug());
+            self.advise(&at, "invalid_value", message, hint);
+        }
+        found.map(|(_, choice)| *choice)
+    }
+}

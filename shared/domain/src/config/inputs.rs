@@ -1,0 +1,448 @@
+//! Reads how inputs become the request: `mapping.input_to_*`, and what fills the path's placeholders.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::auth::{self, Slot};
+use super::fields::{Names, Object};
+use super::rules::Body;
+use super::{Api, InputMapping, InputRule, Method, ParamStyle, Piece, Target, headers, route};
+use crate::formats::is_hidden;
+use crate::schema::cut;
+use crate::text;
+use crate::walk::{At, Faults};
+
+/// The inputs that the schema declares.
+pub(super) struct Inputs<'s> {
+    properties: Option<&'s Map<String, Value>>,
+    /// Other inputs may come as well.
+    open: bool,
+}
+
+impl<'s> Inputs<'s> {
+    /// Looks at the input schema; notes hidden inputs without a value.
+    pub(super) fn of(schema: &'s Value, root: &At<'_>, faults: &mut Faults) -> Self {
+        let at = root.name("input_schema");
+        let at = at.name("properties");
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, property) in properties.into_iter().flatten() {
+            let valued = property.get("default").is_some() || property.get("const").is_some();
+            if is_hidden(property) && !valued {
+                faults.advise(
+                    &at.name(name),
+                    "required",
+                    "an input with \"x-hidden\" needs a \"default\" or a \"const\"",
+                    "nobody can set it, so say what it is",
+                );
+            }
+        }
+        let open = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"]
+            .iter()
+            .any(|keyword| schema.get(keyword).is_some())
+            || schema
+                .get("additionalProperties")
+                .is_some_and(|allowed| *allowed != Value::Bool(false));
+        Self { properties, open }
+    }
+
+    fn declares(&self, name: &str) -> bool {
+        self.properties
+            .is_some_and(|properties| properties.contains_key(name))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'s String> + use<'s> {
+        self.properties.into_iter().flat_map(Map::keys)
+    }
+
+    /// Notes a mapping of an input that there is not.
+    fn known(&self, name: &str, at: &At<'_>, faults: &mut Faults) {
+        if self.open || self.declares(name) {
+            return;
+        }
+        let near = text::nearest(name, self.names().map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "declare it in \"input_schema.properties\"".to_owned(),
+        };
+        let message = format!("there is no input \"{}\"", cut(name));
+        faults.advise(at, "unknown_input", message, hint);
+    }
+}
+
+/// The members of `mapping`; those of the output are read in `outputs`.
+const NAMES: Names = Names {
+    known: &[
+        "input_to_params",
+        "input_to_path",
+        "input_to_headers",
+        "input_to_body",
+        "response_path",
+        "response_to_output",
+    ],
+    later: &[],
+    elsewhere: &[],
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    Params,
+    Path,
+    Headers,
+    Body,
+}
+
+const GROUPS: [(&str, Group); 4] = [
+    ("input_to_params", Group::Params),
+    ("input_to_path", Group::Path),
+    ("input_to_headers", Group::Headers),
+    ("input_to_body", Group::Body),
+];
+
+/// Reads the mapping of inputs and checks it against the rest of the request.
+pub(super) fn read(
+    root: Object<'_, '_>,
+    api: Option<&Api>,
+    method: Method,
+    body: Body,
+    inputs: &Inputs<'_>,
+    faults: &mut Faults,
+) -> InputMapping {
+    let at = root.at.name("mapping");
+    let value = root.members.get("mapping");
+    let mapping = value.and_then(|value| faults.object(value, &at));
+    let mut rules = None;
+    if let Some(mapping) = mapping {
+        faults.only(mapping, NAMES);
+        for (name, group) in GROUPS {
+            if let Some(value) = mapping.members.get(name) {
+                let rules = rules.get_or_insert_with(Vec::new);
+                self::group(value, group, &at.name(name), inputs, rules, faults);
+            }
+        }
+        body_fits(mapping, method, body, faults);
+    }
+    if let Some(api) = api {
+        let path_at = root.at.name("api");
+        let path_at = path_at.name("path");
+        placeholders(api, rules.as_deref(), inputs, &path_at, &at, faults);
+        conflicts(api, rules.as_deref().unwrap_or_default(), &at, faults);
+    }
+    match rules {
+        Some(rules) => InputMapping::Exact(rules),
+        None => stated_body(api, method, body, inputs),
+    }
+}
+
+/// What the identity becomes when `body.type` says otherwise than the method.
+fn stated_body(api: Option<&Api>, method: Method, body: Body, inputs: &Inputs<'_>) -> InputMapping {
+    let by_query = matches!(method, Method::Get | Method::Head | Method::Delete);
+    let to_query = match body {
+        Body::Json if by_query => false,
+        Body::None if !by_query => true,
+        Body::Json | Body::None | Body::Unstated => return InputMapping::Identity,
+    };
+    let taken: HashSet<&str> = api.into_iter().flat_map(placeholder_names).collect();
+    let rules = inputs.names().filter(|name| !taken.contains(name.as_str()));
+    let rules = rules.map(|name| InputRule {
+        input: name.clone(),
+        target: if to_query {
+            Target::Query {
+                name: name.clone(),
+                style: ParamStyle::FormExplode,
+            }
+        } else {
+            Target::Body {
+                pointer: vec![name.clone()],
+            }
+        },
+        default: None,
+        omit_empty: false,
+    });
+    InputMapping::Exact(rules.collect())
+}
+
+fn body_fits(mapping: Object<'_, '_>, method: Method, body: Body, faults: &mut Faults) {
+    let at = mapping.at.name("input_to_body");
+    if !mapping.members.contains_key("input_to_body") {
+        return;
+    }
+    if body == Body::None {
+        faults.add(
+            &at,
+            "conflict",
+            "\"body.type\" is none, so nothing goes there",
+        );
+    } else if matches!(method, Method::Get | Method::Head) {
+        let message = format!("{} has no body", method.as_str());
+        faults.advise(&at, "conflict", message, "use \"input_to_params\"");
+    }
+}
+
+fn group(
+    value: &Value,
+    group: Group,
+    at: &At<'_>,
+    inputs: &Inputs<'_>,
+    rules: &mut Vec<InputRule>,
+    faults: &mut Faults,
+) {
+    let Some(object) = faults.object(value, at) else {
+        return;
+    };
+    if object.members.len() > 256 {
+        return faults.add(at, "too_large", "at most 256 inputs are mapped");
+    }
+    for (input, value) in object.members {
+        let place = at.name(input);
+        inputs.known(input, &place, faults);
+        let rule = match value {
+            Value::String(target) => {
+                target_of(group, target, None, &place, faults).map(|target| InputRule {
+                    input: input.clone(),
+                    target,
+                    default: None,
+                    omit_empty: false,
+                })
+            }
+            Value::Object(_) => long_rule(input, value, group, &place, faults),
+            other => {
+                faults.wrong_type(&place, "the name of the target, or an object", other);
+                None
+            }
+        };
+        rules.extend(rule);
+    }
+}
+
+/// `{name, style, explode, default, omit_empty}`.
+fn long_rule(
+    input: &str,
+    value: &Value,
+    group: Group,
+    at: &At<'_>,
+    faults: &mut Faults,
+) -> Option<InputRule> {
+    let rule = faults.object(value, at)?;
+    let known: &'static [&'static str] = match group {
+        Group::Params => &["name", "style", "explode", "default", "omit_empty"],
+        Group::Path => &["name", "style", "explode", "default"],
+        Group::Headers => &["name", "style", "explode", "default", "omit_empty"],
+        Group::Body => &["name", "default", "omit_empty"],
+    };
+    faults.only(
+        rule,
+        Names {
+            known,
+            later: &[],
+            elsewhere: &[],
+        },
+    );
+    let name = match rule.members.get("name") {
+        None => Some(input),
+        Some(_) => faults.text(rule, "name"),
+    };
+    let style = match group {
+        Group::Body => None,
+        Group::Params | Group::Path | Group::Headers => style(rule, group, faults),
+    };
+    let omit_empty = faults.flag(rule, "omit_empty").unwrap_or(false);
+    let default = rule.members.get("default").cloned();
+    if let Some(Value::String(text)) = &default {
+        faults.without_secret(text, &at.name("default"));
+    }
+    Some(InputRule {
+        input: input.to_owned(),
+        target: target_of(group, name?, style, at, faults)?,
+        default,
+        omit_empty,
+    })
+}
+
+fn style(rule: Object<'_, '_>, group: Group, faults: &mut Faults) -> Option<ParamStyle> {
+    let explode = faults.flag(rule, "explode");
+    if group != Group::Params {
+        const SIMPLE: [(&str, ParamStyle); 1] = [("simple", ParamStyle::Simple)];
+        return faults.choice(rule, "style", &SIMPLE, &["label", "matrix"]);
+    }
+    const STYLES: [(&str, ParamStyle); 4] = [
+        ("form", ParamStyle::FormExplode),
+        ("spaceDelimited", ParamStyle::SpaceDelimited),
+        ("pipeDelimited", ParamStyle::PipeDelimited),
+        ("deepObject", ParamStyle::DeepObject),
+    ];
+    let stated = faults.choice(rule, "style", &STYLES, &[]);
+    match (stated.unwrap_or(ParamStyle::FormExplode), explode) {
+        (ParamStyle::FormExplode, Some(false)) => Some(ParamStyle::Form),
+        // OpenAPI: exploded they are all written like `form`.
+        (ParamStyle::SpaceDelimited | ParamStyle::PipeDelimited, Some(true)) => {
+            Some(ParamStyle::FormExplode)
+        }
+        (style, _) => Some(style),
+    }
+}
+
+fn target_of(
+    group: Group,
+    name: &str,
+    style: Option<ParamStyle>,
+    at: &At<'_>,
+    faults: &mut Faults,
+) -> Option<Target> {
+    let simple = style.unwrap_or(ParamStyle::Simple);
+    match group {
+        Group::Params => {
+            headers::param_name(name, at, faults);
+            Some(Target::Query {
+                name: name.to_owned(),
+                style: style.unwrap_or(ParamStyle::FormExplode),
+            })
+        }
+        Group::Path => match route::placeholder(name) {
+            Ok(()) => Some(Target::Path {
+                name: name.to_owned(),
+                style: simple,
+            }),
+            Err(why) => {
+                faults.add(at, "invalid_value", why);
+                None
+            }
+        },
+        Group::Headers => headers::name_by_input(name, at, faults).then(|| Target::Header {
+            name: name.to_owned(),
+            style: simple,
+        }),
+        Group::Body => body_pointer(name, at, faults).map(|pointer| Target::Body { pointer }),
+    }
+}
+
+/// `a.b` and `/a/b` are the same place.
+fn body_pointer(name: &str, at: &At<'_>, faults: &mut Faults) -> Option<Vec<String>> {
+    faults.visible(name, at);
+    let pointer: Vec<String> = match name.strip_prefix('/') {
+        Some(rest) => rest
+            .split('/')
+            .map(|token| token.replace("~1", "/").replace("~0", "~"))
+            .collect(),
+        None => name.split('.').map(str::to_owned).collect(),
+    };
+    let odd = pointer.iter().any(String::is_empty) || pointer.len() > 32 || name.len() > 1024;
+    if odd {
+        let message = "a place in the body is written \"a.b\" or \"/a/b\"";
+        faults.add(at, "invalid_value", message);
+    }
+    (!odd).then_some(pointer)
+}
+
+fn placeholder_names(api: &Api) -> impl Iterator<Item = &str> {
+    let pieces = api.path.iter().flat_map(|segment| &segment.0);
+    pieces.filter_map(|piece| match piece {
+        Piece::Placeholder(name) => Some(name.as_str()),
+        Piece::Text(_) => None,
+    })
+}
+
+/// Every placeholder of the path is filled: by `input_to_path`, by `input_to_params`, by the input of
+/// its name, or by a connection variable. And nothing is meant for a placeholder that there is not.
+fn placeholders(
+    api: &Api,
+    rules: Option<&[InputRule]>,
+    inputs: &Inputs<'_>,
+    path_at: &At<'_>,
+    mapping_at: &At<'_>,
+    faults: &mut Faults,
+) {
+    let names: HashSet<&str> = placeholder_names(api).collect();
+    let rules = rules.unwrap_or_default();
+    let filled = |name: &str| {
+        rules.iter().any(|rule| match &rule.target {
+            Target::Path { name: target, .. } | Target::Query { name: target, .. } => {
+                target == name
+            }
+            Target::Header { .. } | Target::Body { .. } => false,
+        })
+    };
+    for name in &names {
+        let var = api.connection_vars.iter().any(|var| var.name == *name);
+        if filled(name) || inputs.declares(name) || var {
+            continue;
+        }
+        let vars = api.connection_vars.iter().map(|var| &var.name);
+        let near = text::nearest(name, inputs.names().chain(vars).map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean \"{{{near}}}\"?"),
+            None => "declare an input of this name in \"input_schema.properties\"".to_owned(),
+        };
+        let message = format!("nothing fills the placeholder {{{}}}", cut(name));
+        faults.advise(path_at, "unknown_placeholder", message, hint);
+    }
+    let group_at = mapping_at.name("input_to_path");
+    for rule in rules {
+        if let Target::Path { name, .. } = &rule.target
+            && !names.contains(name.as_str())
+        {
+            let near = text::nearest(name, names.iter().copied());
+            let hint = match near {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("write {{{}}} into \"api.path\"", cut(name)),
+            };
+            let message = format!("the path has no placeholder {{{}}}", cut(name));
+            let place = group_at.name(&rule.input);
+            faults.advise(&place, "unknown_placeholder", message, hint);
+        }
+    }
+}
+
+/// Notes targets that two rules write, or that something fixed or secret takes already.
+fn conflicts(api: &Api, rules: &[InputRule], at: &At<'_>, faults: &mut Faults) {
+    let credential = auth::slot(&api.auth);
+    for (index, rule) in rules.iter().enumerate() {
+        let (group, fixed, secret) = match &rule.target {
+            Target::Query { name, .. } => (
+                "input_to_params",
+                api.params.iter().any(|(other, _)| other == name),
+                credential == Some(Slot::Query(name)),
+            ),
+            Target::Header { name, .. } => (
+                "input_to_headers",
+                api.headers
+                    .iter()
+                    .any(|(other, _)| other.eq_ignore_ascii_case(name)),
+                matches!(credential, Some(Slot::Header(slot)) if slot.eq_ignore_ascii_case(name)),
+            ),
+            Target::Path { .. } => ("input_to_path", false, false),
+            Target::Body { .. } => ("input_to_body", false, false),
+        };
+        let group_at = at.name(group);
+        let place = group_at.name(&rule.input);
+        if secret {
+            let message = "\"api.auth\" puts the credential there";
+            faults.add(&place, "conflict", message);
+        } else if fixed {
+            let message = "\"api.params\" or \"api.headers\" fixes this target";
+            faults.add(&place, "conflict", message);
+        }
+        let earlier = rules.iter().take(index);
+        if let Some(other) = earlier
+            .into_iter()
+            .find(|other| overlap(&other.target, &rule.target))
+        {
+            let message = format!("\"{}\" is written to the same place", cut(&other.input));
+            faults.add(&place, "conflict", message);
+        }
+    }
+}
+
+fn overlap(one: &Target, other: &Target) -> bool {
+    match (one, other) {
+        (Target::Query { name: a, .. }, Target::Query { name: b, .. })
+        | (Target::Path { name: a, .. }, Target::Path { name: b, .. }) => a == b,
+        (Target::Header { name: a, .. }, Target::Header { name: b, .. }) => {
+            a.eq_ignore_ascii_case(b)
+        }
+        (Target::Body { pointer: a }, Target::Body { pointer: b }) => {
+            a.starts_with(b) || b.starts_with(a)
+        }
+        _ => false,
+    }
+}
