@@ -30,8 +30,12 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// As [`SEGMENT`]; a slash separates nothing in a query.
-const QUERY: &AsciiSet = &SEGMENT.remove(b'/');
+/// RFC 3986 unreserved characters alone: a value has one encoding, which is also the one that is masked.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Headers that frame the message or choose its destination: ours alone.
 const OURS: [HeaderName; 9] = [
@@ -353,7 +357,7 @@ pub(crate) mod tests {
         draft.query.push(("q[x]".to_owned(), text("a&b=c+d e/é#,")));
         assert_eq!(
             rendered(&draft, &[]).url.as_str(),
-            "https://api.example.com/v1/a%2Fb%3Fc%23d%252e%5C%C3%A9%20%24%7BKEY%7D?q%5Bx%5D=a%26b%3Dc%2Bd%20e/%C3%A9%23,"
+            "https://api.example.com/v1/a%2Fb%3Fc%23d%252e%5C%C3%A9%20%24%7BKEY%7D?q%5Bx%5D=a%26b%3Dc%2Bd%20e%2F%C3%A9%23%2C"
         );
     }
 

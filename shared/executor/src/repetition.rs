@@ -47,12 +47,11 @@ impl<'a> Repetition<'a> {
         }
     }
 
-    /// How long one attempt may take: all that is left, or a fair share of it when a timed out attempt
-    /// would be repeated.
+    /// How long one attempt may take: all that is left, or half of it when a timed out attempt would be
+    /// repeated. A tool whose upstream needs longer takes `timeout` out of `retry.on`.
     pub(crate) fn share(&self, attempt: u32, left: Duration) -> Duration {
-        let remaining = self.rules.max_attempts.saturating_sub(attempt) + 1;
-        if self.repeatable && self.on(RetryOn::Timeout) && remaining > 1 {
-            left / remaining
+        if self.repeatable && self.on(RetryOn::Timeout) && attempt < self.rules.max_attempts {
+            left / 2
         } else {
             left
         }
@@ -209,7 +208,7 @@ mod tests {
         let share = |rules, repeatable, attempt| {
             Repetition { rules, repeatable }.share(attempt, 6 * second)
         };
-        assert_eq!(share(&with, true, 1), 2 * second);
+        assert_eq!(share(&with, true, 1), 3 * second);
         assert_eq!(share(&with, true, 2), 3 * second);
         assert_eq!(share(&with, true, 3), 6 * second);
         assert_eq!(share(&with, false, 1), 6 * second);
