@@ -1,0 +1,4 @@
+//! Registering, running and versioning tools.
+
+mod execute;
+mod register;
