@@ -13,6 +13,7 @@ mod outputs;
 mod read;
 mod route;
 mod rules;
+mod targets;
 
 use serde_json::{Map, Value};
 

@@ -129,6 +129,11 @@ impl Faults {
         }
     }
 
+    /// Whether more would not be noted: whoever searches for advice can stop.
+    pub(crate) const fn full(&self) -> bool {
+        self.0.len() >= MOST
+    }
+
     /// How many there are.
     pub(crate) const fn count(&self) -> usize {
         self.0.len()

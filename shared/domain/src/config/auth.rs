@@ -83,7 +83,7 @@ pub(super) fn read(api: Object<'_, '_>, faults: &mut Faults) -> Auth {
         },
         Some(Method::Query) => Auth::ApiKeyQuery {
             key_name: of_key("apikey"),
-            secret: needed(auth, "secret_ref", secret, faults),
+            secret: prefixed(prefix, needed(auth, "secret_ref", secret, faults)),
         },
         Some(Method::Bearer) => Auth::Bearer {
             key_name: of_key("Authorization"),
@@ -137,8 +137,9 @@ fn basic(
 fn unused(auth: Object<'_, '_>, method: Method, faults: &mut Faults) {
     let used: &[&str] = match method {
         Method::None => &["method"],
-        Method::Header | Method::Bearer => &["method", "key_name", "secret_ref", "prefix"],
-        Method::Query => &["method", "key_name", "secret_ref"],
+        Method::Header | Method::Query | Method::Bearer => {
+            &["method", "key_name", "secret_ref", "prefix"]
+        }
         Method::Basic => &["method", "username_ref", "password_ref"],
     };
     let word = METHODS.iter().find(|(_, known)| *known == method);

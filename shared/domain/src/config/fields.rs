@@ -62,6 +62,9 @@ impl Faults {
     /// Notes members that do not belong to this object. Names that begin with `x-` are free.
     pub(super) fn only(&mut self, object: Object<'_, '_>, names: Names) {
         for name in object.members.keys() {
+            if self.full() {
+                return;
+            }
             if names.known.contains(&name.as_str()) || name.starts_with("x-") {
                 continue;
             }

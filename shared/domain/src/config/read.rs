@@ -126,12 +126,13 @@ fn name<'v>(root: Object<'v, '_>, faults: &mut Faults) -> Option<&'v str> {
     let name = faults.text(root, "name")?;
     let at = root.at.name("name");
     faults.length(name, 128, &at);
-    let odd = |c: &char| !(c.is_alphanumeric() || " _-.,:&+()".contains(*c) || is_mark(*c));
+    let odd =
+        |c: &char| !(c.is_alphanumeric() || " _-.,:&+()'’!?#%@–—".contains(*c) || is_mark(*c));
     if let Some(c) = name.chars().find(odd)
         && crate::text::hidden_character(name).is_none()
     {
         let message = format!("a name does not contain {c:?}");
-        let hint = "use letters, digits, spaces and _ - . , : & + ( )";
+        let hint = "use letters, digits, spaces and _ - . , : & + ( ) ' ! ? # % @";
         faults.advise(&at, "invalid_character", message, hint);
     } else if name.trim() != name {
         faults.add(

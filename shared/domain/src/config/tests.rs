@@ -123,9 +123,9 @@ fn the_least_that_a_tool_needs() {
     assert!(config.enabled);
 }
 
-#[test]
-fn everything_that_can_be_stated_is_read() {
-    let config = accepted(&json!({
+/// A document that states all that can be stated.
+fn everything() -> Value {
+    json!({
         "id": "create-order", "name": "Create order", "title": "Orders", "description": "Line\nbreaks ${} and $5 are fine",
         "tags": ["shop", "Läden"], "enabled": false, "metadata": {"any": ["thing", null]}, "x-note": 1,
         "examples": [{"input": {}}],
@@ -157,7 +157,12 @@ fn everything_that_can_be_stated_is_read() {
         "retry": {"max_attempts": 2, "on": ["connect_failed", 503, "429", "5xx", "timeout"], "backoff_ms": 10, "max_backoff_ms": 20},
         "mock": {"enabled": true, "output": {"items": []}},
         "tests": [{"name": "one", "input": {}, "request": {}, "response": {"status": 200}, "output": []}]
-    }));
+    })
+}
+
+#[test]
+fn everything_that_can_be_stated_is_read() {
+    let config = accepted(&everything());
     assert_eq!(config.id.as_str(), "create-order");
     assert_eq!(
         config.api.base_url.host,
@@ -381,4 +386,58 @@ fn no_fault_repeats_a_credential() {
             .iter()
             .all(|fault| fault.hint.as_deref() == Some("store it as a secret and write ${NAME}"))
     );
+}
+
+/// Every place of a document, as pointers.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    let mut down = |name: &str, member: &Value| {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        places(member, &format!("{at}/{name}"), found);
+    };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| down(name, value)),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                down(&index.to_string(), item);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn whatever_stands_anywhere_there_is_an_answer_that_points_to_it() {
+    let document = everything();
+    let mut pointers = Vec::new();
+    places(&document, "", &mut pointers);
+    let strange = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(""),
+        json!("${"),
+        json!("{"),
+        json!("\u{0}\u{202e}"),
+        json!([]),
+        json!([[null]]),
+        json!({}),
+        json!({"": {"": null}}),
+    ];
+    for pointer in &pointers {
+        for value in &strange {
+            let mut changed = document.clone();
+            *changed.pointer_mut(pointer).unwrap() = value.clone();
+            for fault in faults(&changed) {
+                // The place itself, or (for what is missing) the object that should hold it.
+                let parent = fault
+                    .pointer
+                    .rsplit_once('/')
+                    .map_or("", |(parent, _)| parent);
+                let known = changed.pointer(&fault.pointer).or(changed.pointer(parent));
+                assert!(known.is_some(), "{pointer} = {value}: {fault:?}");
+            }
+        }
+    }
 }

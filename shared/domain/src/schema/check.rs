@@ -167,7 +167,7 @@ impl<'f> Check<'f> {
     fn types(&mut self, value: &Value, at: &At<'_>) {
         match value {
             Value::String(name) => self.type_name(name, at),
-            Value::Array(names) if !names.is_empty() => {
+            Value::Array(names) if (1..=TYPES.len()).contains(&names.len()) => {
                 for (index, name) in names.iter().enumerate() {
                     let place = at.index(index);
                     match name {
@@ -370,7 +370,7 @@ impl<'f> Check<'f> {
 
     /// Keywords that are not known are remarks, unless they are a known one mistyped.
     fn unknown(&mut self, name: &str, at: &At<'_>) {
-        if name.starts_with("x-") || name.len() < 4 {
+        if name.starts_with("x-") || name.len() < 4 || self.faults.full() {
             return;
         }
         let known = KEYWORDS.iter().map(|(known, _)| *known);

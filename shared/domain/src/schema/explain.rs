@@ -25,6 +25,7 @@ pub(super) fn explain(schema: &Value, error: &ValidationError<'_>, faults: &mut 
             let known = known_properties(schema, error.schema_path());
             let unknown = unexpected
                 .iter()
+                .take(100)
                 .map(|name| unknown_field(&at, name, &known));
             return faults.extend(unknown);
         }

@@ -94,6 +94,7 @@ fn names_and_texts() {
             "unknown_field",
         ),
     ]);
+    accepted(&with(&[("/name", json!("Bob's C# tool (50 %)"))]));
     accepted(&with(&[("/name", json!("日本")), ("/id", json!("nihon"))]));
     accepted(&with(&[(
         "/description",
