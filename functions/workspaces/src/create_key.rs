@@ -35,7 +35,7 @@ impl FromFields for ApiKeyRequest {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let name: Option<String> = fields.required("name");
         let role = fields.optional_as("role").unwrap_or(Role::Member);
-        let expires_at: Option<DateTime<Utc>> = fields.optional_as("expires_at");
+        let expires_at = expires_at(fields);
         if role == Role::Owner {
             fields.refuse("role", "a key cannot be an owner", "use admin or less");
         }
@@ -61,6 +61,16 @@ impl FromFields for ApiKeyRequest {
             expires_at,
         })
     }
+}
+
+fn expires_at(fields: &mut Fields) -> Option<DateTime<Utc>> {
+    let text: String = fields.optional("expires_at")?;
+    let time = DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc());
+    if time.is_err() {
+        let message = "expires_at must be a time by RFC 3339";
+        fields.refuse("expires_at", message, "such as 2027-01-31T00:00:00Z");
+    }
+    time.ok()
 }
 
 /// A key that was just made, with its value.

@@ -23,5 +23,10 @@ pub(crate) async fn read(
     let found = workspaces::by_id(&mut tx, caller.workspace_id).await?;
     tx.commit().await?;
     let gone = || Problem::new(Code::WorkspaceNotFound, "this workspace is gone");
-    Ok(Json(found.ok_or_else(gone)?.into()))
+    let workspace = found.ok_or_else(gone)?;
+    // A key may do less than the person who made it.
+    Ok(Json(WorkspaceView {
+        role: caller.role.as_str(),
+        ..workspace.into()
+    }))
 }

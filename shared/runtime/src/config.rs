@@ -88,7 +88,7 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "AWS_LAMBDA_RUNTIME_API",
-        meaning: "set by Lambda: where events come from",
+        meaning: "set by Lambda (with AWS_LAMBDA_FUNCTION_NAME, _VERSION and _MEMORY_SIZE): where events come from",
         default: "none: the program says that it is a Lambda function and ends",
     },
     Variable {
@@ -97,6 +97,20 @@ pub const VARIABLES: &[Variable] = &[
         default: "none",
     },
 ];
+
+/// What Lambda, or an emulator of it, sets for every function.
+const SET_BY_LAMBDA: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+];
+
+/// Which of Lambda's own variables are not set.
+pub(crate) fn missing_of_lambda() -> Vec<&'static str> {
+    let missing = |name: &&str| std::env::var_os(name).is_none();
+    SET_BY_LAMBDA.into_iter().filter(missing).collect()
+}
 
 /// What an operator configures: plain data, so that a test or the local server can fill it by hand.
 #[derive(Clone)]
@@ -127,8 +141,6 @@ pub struct Config {
     pub log_level: String,
     /// `PUBLIC_URL`, without a slash at the end.
     pub public_url: Option<String>,
-    /// Whether Lambda (or an emulator) started the process: it sets `AWS_LAMBDA_RUNTIME_API`.
-    pub in_lambda: bool,
 }
 
 impl fmt::Debug for Config {
@@ -162,7 +174,6 @@ impl Config {
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),
             public_url: None,
-            in_lambda: false,
         }
     }
 
@@ -219,7 +230,6 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
             public_url: self.origin("PUBLIC_URL"),
-            in_lambda: self.text("AWS_LAMBDA_RUNTIME_API").is_some(),
         }
     }
 

@@ -6,12 +6,15 @@ use axum::Router;
 use lambda_http::tower::ServiceBuilder;
 use lambda_http::{Body, http};
 
-use crate::{Config, StartError, telemetry};
+use crate::{Config, StartError, config, telemetry};
 
 /// Runs a function: reads the configuration, starts the logs, builds the router, answers events
 /// until Lambda ends the process. What cannot start says so in one error line and ends with 1.
 pub fn serve(build: impl FnOnce(&Config) -> Result<Router, StartError>) -> ExitCode {
-    let config = Config::from_env();
+    let config = match config::missing_of_lambda() {
+        missing if missing.is_empty() => Config::from_env(),
+        missing => Err(StartError::NotLambda(missing)),
+    };
     telemetry::start(config.as_ref().map_or("info", |config| &config.log_level));
     match config.and_then(|config| run(&config, build)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -26,9 +29,6 @@ fn run(
     config: &Config,
     build: impl FnOnce(&Config) -> Result<Router, StartError>,
 ) -> Result<(), StartError> {
-    if !config.in_lambda {
-        return Err(StartError::NotLambda);
-    }
     // One request at a time: one thread. Blocking look-ups have threads of their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

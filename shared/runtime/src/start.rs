@@ -6,12 +6,12 @@ pub enum StartError {
     /// Environment variables that are missing or malformed; every one of them.
     #[error("the configuration is wrong: {}", .0.join("; "))]
     Config(Vec<String>),
-    /// The process was not started by AWS Lambda or an emulator of it.
+    /// The process was not started by AWS Lambda or an emulator of it; which variables are missing.
     #[error(
-        "this program is an AWS Lambda function: it needs the variables of the Lambda runtime \
-         (AWS_LAMBDA_RUNTIME_API and AWS_LAMBDA_FUNCTION_NAME are not set). To run everything locally: cargo run"
+        "this program is an AWS Lambda function, and Lambda's variables are not set: {}. \
+         To run everything locally: cargo run", .0.join(", ")
     )]
-    NotLambda,
+    NotLambda(Vec<&'static str>),
     /// Nothing could be started at all.
     #[error("the asynchronous runtime does not start: {0}")]
     Runtime(std::io::Error),

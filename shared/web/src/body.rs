@@ -199,8 +199,10 @@ impl Fields {
         let value = self.take(name);
         if value.is_none() {
             let message = format!("{name:?} is required");
-            self.faults
-                .push(Fault::new(pointer(name), "required", message).hint(T::EXPECTED));
+            self.faults.push(
+                Fault::new(pointer(name), "required", message)
+                    .hint(format!("send {}", T::EXPECTED)),
+            );
         }
         self.typed(name, value?)
     }
