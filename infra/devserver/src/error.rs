@@ -89,6 +89,7 @@ impl From<postgres::Error> for Error {
             }
             Cause::NotFound { .. }
             | Cause::BadBinaries { .. }
+            | Cause::InUse { .. }
             | Cause::OtherOwner { .. }
             | Cause::NoAccount
             | Cause::Init { .. }

@@ -53,6 +53,12 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// Somebody else works with the data that was to be removed.
+    #[error("the database in {} is in use by another process; stop that first", dir.display())]
+    InUse {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// The directory belongs to somebody else.
     #[error(
         "{} belongs to user id {owner}, not to the user who runs this\nRun as that user, or remove \

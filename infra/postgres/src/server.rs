@@ -83,10 +83,7 @@ impl Server {
         turn.lock().doing(|| "waiting for the lock".to_owned())?;
         home.lock_file("in-use")?
             .try_lock()
-            .map_err(|_| Error::BrokenData {
-                dir: home.data(),
-                why: "another process is using it; stop that first".to_owned(),
-            })?;
+            .map_err(|_| Error::InUse { dir: home.data() })?;
         if postmaster::answers(&home) {
             postmaster::stop(&home, None)?;
         }

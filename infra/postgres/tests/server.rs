@@ -136,7 +136,9 @@ fn says_what_to_do_about_a_broken_data_directory() {
     );
 
     Server::erase(&scratch.0.join("postgres")).unwrap();
-    scratch.start().unwrap();
+    let _running = scratch.start().unwrap();
+    let error = Server::erase(&scratch.0.join("postgres")).unwrap_err();
+    assert!(matches!(error, Error::InUse { .. }), "{error}");
 }
 
 #[test]

@@ -27,6 +27,8 @@ const ISSUER: &str = "https://project.supabase.test/auth/v1";
 /// Wraps the data keys: 32 bytes of no importance.
 const MASTER_KEYS: &str = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
+type Change = Box<dyn FnOnce(&mut Config) + Send>;
+
 /// How an app differs from the usual one.
 #[derive(Default)]
 pub struct Setup {
@@ -35,7 +37,7 @@ pub struct Setup {
     clock: Option<Clock>,
     egress_allow: Vec<String>,
     fenced: bool,
-    change: Vec<Box<dyn FnOnce(&mut Config) + Send>>,
+    change: Vec<Change>,
 }
 
 impl Setup {
@@ -164,7 +166,9 @@ impl TestApp {
             .expect("a free loopback port");
         let url = format!(
             "http://{}",
-            listener.local_addr().expect("a bound listener has an address")
+            listener
+                .local_addr()
+                .expect("a bound listener has an address")
         );
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);
@@ -263,11 +267,7 @@ impl TestApp {
     /// A good token of this persona, to be spoilt.
     pub fn token_of(&self, persona: &Persona) -> Token {
         let issuer = self.config.jwt_issuer.as_deref().unwrap_or(ISSUER);
-        Token::of(
-            &persona.user_id.to_string(),
-            &email(&persona.name),
-            issuer,
-        )
+        Token::of(&persona.user_id.to_string(), &email(&persona.name), issuer)
     }
 
     /// Owner of workspace A.

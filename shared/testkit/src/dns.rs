@@ -33,7 +33,13 @@ impl Dns {
             .iter()
             .map(|address| address.parse().expect("an IP address"))
             .collect();
-        self.table(|table| table.answers.entry(name.to_owned()).or_default().push(addresses));
+        self.table(|table| {
+            table
+                .answers
+                .entry(name.to_owned())
+                .or_default()
+                .push(addresses)
+        });
         self
     }
 

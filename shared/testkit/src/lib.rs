@@ -1,5 +1,9 @@
 //! What only tests need: an app, personas, builders and fakes.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot be set up has failed"
+)]
 
 mod app;
 mod database;
@@ -11,7 +15,7 @@ mod tool;
 pub mod upstream;
 
 pub use app::{Setup, TestApp};
-pub use database::{TestDatabase, Tenants, cluster};
+pub use database::{Tenants, TestDatabase, cluster};
 pub use dns::Dns;
 pub use persona::{Persona, Response};
 pub use tokens::{Jwks, Signer, Token};

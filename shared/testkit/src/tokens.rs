@@ -63,7 +63,9 @@ impl Signer {
             "kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid,
             "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e)
         });
-        let private = pkcs1(&pair.serialize_der()).expect("a PKCS #8 private key").to_vec();
+        let private = pkcs1(&pair.serialize_der())
+            .expect("a PKCS #8 private key")
+            .to_vec();
         Self {
             key: EncodingKey::from_rsa_der(&private),
             algorithm: Algorithm::RS256,
@@ -144,8 +146,9 @@ impl Token {
             encode(&header),
             encode(&Value::Object(self.claims.clone()))
         );
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &signer.key, signer.algorithm)
-            .expect("a key that signs");
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &signer.key, signer.algorithm)
+                .expect("a key that signs");
         format!("{message}.{signature}")
     }
 }

@@ -23,7 +23,13 @@ impl ToolBuilder {
     pub fn call(method: &str, path: &str) -> Self {
         let words: String = format!("{method}{path}")
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    '_'
+                }
+            })
             .collect();
         let id = words.trim_matches('_').to_owned();
         Self {

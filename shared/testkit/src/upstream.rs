@@ -37,7 +37,11 @@ impl Script {
     /// The reply that is due for this path: the next of its sequence, whose last one repeats.
     pub(crate) fn next(&self, path: &str) -> Reply {
         let mut replies = locked(&self.replies);
-        let key = if replies.contains_key(path) { path } else { "*" };
+        let key = if replies.contains_key(path) {
+            path
+        } else {
+            "*"
+        };
         match replies.get_mut(key) {
             Some(queue) if queue.len() > 1 => queue.remove(0),
             Some(queue) => queue.first().cloned().unwrap_or(Reply::Echo),
@@ -55,7 +59,9 @@ impl Script {
 
     pub(crate) fn resets_on_accept(&self) -> bool {
         matches!(
-            locked(&self.replies).get("*").and_then(|queue| queue.first()),
+            locked(&self.replies)
+                .get("*")
+                .and_then(|queue| queue.first()),
             Some(Reply::ResetOnAccept)
         )
     }
@@ -83,12 +89,21 @@ impl FakeUpstream {
     }
 
     async fn with(acceptor: Option<tokio_rustls::TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free loopback port");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free loopback port");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let script = Arc::new(Script::default());
         let task = tokio::spawn(serve::accept(listener, acceptor, Arc::clone(&script)));
-        Self { address, scheme, script, task }
+        Self {
+            address,
+            scheme,
+            script,
+            task,
+        }
     }
 
     /// `127.0.0.1:port`: what stands in `EGRESS_ALLOW`.
@@ -156,13 +171,23 @@ impl Blackhole {
     /// When no loopback port can be had.
     pub async fn start() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free loopback port");
+        socket
+            .bind(([127, 0, 0, 1], 0).into())
+            .expect("a free loopback port");
         let listener = socket.listen(1).expect("listening");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
         let listener = listener.into_std().expect("a plain listener");
-        let fillers = (0..8).map(|_| tokio::spawn(TcpStream::connect(address))).collect();
+        let fillers = (0..8)
+            .map(|_| tokio::spawn(TcpStream::connect(address)))
+            .collect();
         tokio::task::yield_now().await;
-        Self { address, _listener: listener, _fillers: fillers }
+        Self {
+            address,
+            _listener: listener,
+            _fillers: fillers,
+        }
     }
 
     /// `127.0.0.1:port`.

@@ -51,21 +51,30 @@ impl Answer {
 
     /// 200 with these bytes.
     pub fn bytes(content_type: &str, body: Vec<u8>) -> Self {
-        Self { status: 200, headers: vec![("Content-Type".into(), content_type.into())], body }
+        Self {
+            status: 200,
+            headers: vec![("Content-Type".into(), content_type.into())],
+            body,
+        }
     }
 
     /// 200 with this JSON, gzipped.
     pub fn gzipped_json(body: &Value) -> Self {
-        let mut encoder =
-            flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(body.to_string().as_bytes()).expect("writing to memory");
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder
+            .write_all(body.to_string().as_bytes())
+            .expect("writing to memory");
         let packed = encoder.finish().expect("writing to memory");
         Self::bytes("application/json", packed).header("Content-Encoding", "gzip")
     }
 
     /// A redirect to `location`.
     pub fn redirect(status: u16, location: &str) -> Self {
-        Self { status, headers: vec![("Location".into(), location.into())], body: Vec::new() }
+        Self {
+            status,
+            headers: vec![("Location".into(), location.into())],
+            body: Vec::new(),
+        }
     }
 
     /// The same answer with another status.
@@ -137,7 +146,9 @@ impl Captured {
     /// The decoded query parameters, in order.
     pub fn query(&self) -> Vec<(String, String)> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+        url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect()
     }
 
     /// The first header of this name, in any case.
@@ -159,8 +170,11 @@ impl Captured {
     pub(crate) fn echo(&self) -> Answer {
         let body = serde_json::from_slice::<Value>(&self.body)
             .unwrap_or_else(|_| String::from_utf8_lossy(&self.body).into_owned().into());
-        let query: serde_json::Map<String, Value> =
-            self.query().into_iter().map(|(name, value)| (name, value.into())).collect();
+        let query: serde_json::Map<String, Value> = self
+            .query()
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect();
         let headers: serde_json::Map<String, Value> = self
             .headers
             .iter()

@@ -114,7 +114,11 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8], then: Then) -
         stream.write_all(bytes).await?;
         stream.flush().await
     };
-    if sent.await.is_ok() { then } else { Then::Close }
+    if sent.await.is_ok() {
+        then
+    } else {
+        Then::Close
+    }
 }
 
 /// The next whole request, or `None` when the client hung up. What follows it stays in `buffer`.
@@ -146,7 +150,12 @@ async fn read_request<S: AsyncRead + Unpin>(
     }
     let body = buffer[head_end..head_end + length].to_vec();
     buffer.drain(..head_end + length);
-    Some(Captured { method, target, headers, body })
+    Some(Captured {
+        method,
+        target,
+        headers,
+        body,
+    })
 }
 
 async fn fill<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> Option<()> {

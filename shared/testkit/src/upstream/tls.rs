@@ -31,7 +31,11 @@ impl Tls {
     /// When the certificate library refuses, which is a defect of this file.
     pub fn new(kind: Certificate) -> Self {
         let root = Root::new();
-        let signer = if kind == Certificate::UnknownRoot { Root::new() } else { root.again() };
+        let signer = if kind == Certificate::UnknownRoot {
+            Root::new()
+        } else {
+            root.again()
+        };
         let key = KeyPair::generate().expect("a key");
         let mut params =
             CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])
@@ -40,7 +44,9 @@ impl Tls {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
         }
-        let leaf = params.signed_by(&key, &signer.issuer).expect("a signed certificate");
+        let leaf = params
+            .signed_by(&key, &signer.issuer)
+            .expect("a signed certificate");
         let config = ServerConfig::builder_with_provider(Arc::new(
             tokio_rustls::rustls::crypto::aws_lc_rs::default_provider(),
         ))
@@ -52,7 +58,10 @@ impl Tls {
             PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
         )
         .expect("key and certificate fit");
-        Self { root_pem: root.pem, acceptor: TlsAcceptor::from(Arc::new(config)) }
+        Self {
+            root_pem: root.pem,
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+        }
     }
 
     /// The root certificate that a client must trust for [`Certificate::Good`] to work.
@@ -77,7 +86,11 @@ impl Root {
         let key_der = key.serialize_der();
         let params = Self::params();
         let pem = params.self_signed(&key).expect("a root certificate").pem();
-        Self { pem, key_der, issuer: Issuer::new(Self::params(), key) }
+        Self {
+            pem,
+            key_der,
+            issuer: Issuer::new(Self::params(), key),
+        }
     }
 
     /// The same root once more: an issuer cannot be cloned.
@@ -93,7 +106,9 @@ impl Root {
     fn params() -> CertificateParams {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "testkit root");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "testkit root");
         params
     }
 }
