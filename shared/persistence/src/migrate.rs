@@ -2,7 +2,7 @@
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnection;
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, raw_sql};
 
 use crate::db::connect_options;
 use crate::error::Error;
@@ -40,6 +40,8 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.
 const SCHEMA: &str = "migration";
 const TABLE: &str = "migration.applied";
+/// Of the advisory lock: any number that nobody else takes.
+const LOCK: i64 = 0x6479_6e74_6f6f_6c73;
 
 /// What [`migrate`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,14 @@ pub struct MigrationReport {
 pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
     let mut connection = connect_options(url)?.connect().await?;
     let migrator = migrator()?;
+    // Ends with the session; others wait here, however long this takes.
+    raw_sql("set statement_timeout = 0")
+        .execute(&mut connection)
+        .await?;
+    sqlx::query("select pg_advisory_lock($1)")
+        .bind(LOCK)
+        .execute(&mut connection)
+        .await?;
     let before = applied(&mut connection).await?;
     migrator
         .run_direct(None, &mut connection, false)
@@ -103,6 +113,8 @@ fn migrator() -> Result<Migrator, Error> {
     let mut migrator = Migrator::with_migrations(migrations);
     migrator.dangerous_set_table_name(TABLE);
     migrator.create_schema(SCHEMA);
+    // Ours is held already, since before the report's first look.
+    migrator.set_locking(false);
     Ok(migrator)
 }
 

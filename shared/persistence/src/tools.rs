@@ -70,6 +70,10 @@ row! {
 }
 
 /// What came of [`insert`].
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per save and taken apart at once"
+)]
 #[derive(Clone, Debug)]
 pub enum Insert {
     /// Saved: as version 1, or as the next one of an id that had been retired.
@@ -84,6 +88,10 @@ pub enum Insert {
 }
 
 /// What came of [`revise`].
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per save and taken apart at once"
+)]
 #[derive(Clone, Debug)]
 pub enum Revise {
     /// Saved, or the same document as the current one, which stays.
