@@ -114,11 +114,7 @@ impl App {
         let rooms = Rooms::new(&config)?;
         let caller = development::enter(&rooms).await?;
         samples::register(&rooms, &config.egress_policy()?, &caller, &tools).await?;
-        let mut notices: Vec<String> = database
-            .server
-            .iter()
-            .filter_map(|server| server.notice().map(str::to_owned))
-            .collect();
+        let mut notices: Vec<String> = database.notice.into_iter().collect();
         notices.extend(demo::keep_secret(&rooms, &caller, options.offline_demo).await?);
         serving.push(serve(listener, compose(&config, &rooms), stopped));
 

@@ -14,6 +14,10 @@ const LOGIN: &str = "authenticator";
 /// The folder of the embedded database in the data directory.
 pub(crate) const FOLDER: &str = "postgres";
 
+/// Said when the schema was taken as it is.
+const UNMIGRATED: &str = "the connection of DATABASE_URL cannot migrate, so the schema was taken as \
+                          it is; start once with the owner's direct URL to migrate it";
+
 /// A migrated database.
 pub(crate) struct Database {
     /// As whom the application connects.
@@ -22,6 +26,8 @@ pub(crate) struct Database {
     pub(crate) owner_url: String,
     /// The embedded server, kept running as long as this lives.
     pub(crate) server: Option<Server>,
+    /// What the user should know about it.
+    pub(crate) notice: Option<String>,
 }
 
 impl Database {
@@ -34,6 +40,7 @@ impl Database {
         Ok(Self {
             url: server.url(LOGIN, OWNER),
             owner_url,
+            notice: server.notice().map(str::to_owned),
             server: Some(server),
         })
     }
@@ -43,9 +50,10 @@ impl Database {
         ping(url, mode).await.map_err(|error| Error::NoDatabase {
             reason: causes(&error),
         })?;
-        if mode == PoolMode::Session {
-            migrate(url).await?;
-        }
+        let notice = match mode {
+            PoolMode::Session => migrate_if_allowed(url).await?,
+            PoolMode::Transaction => Some(UNMIGRATED.to_owned()),
+        };
         let login = match as_login(url) {
             Some(login) if ping(&login, mode).await.is_ok() => login,
             Some(_) | None => url.to_owned(),
@@ -54,6 +62,7 @@ impl Database {
             url: login,
             owner_url: url.to_owned(),
             server: None,
+            notice,
         })
     }
 }
@@ -72,6 +81,17 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::System(error.to_string()))
+}
+
+/// The application's own role may not change the schema; then it must be current already.
+async fn migrate_if_allowed(url: &str) -> Result<Option<String>, Error> {
+    match persistence::migrate(url).await {
+        Ok(_) => Ok(None),
+        Err(persistence::Error::Forbidden) => Ok(Some(UNMIGRATED.to_owned())),
+        Err(error) => Err(Error::Migration {
+            reason: causes(&error),
+        }),
+    }
 }
 
 async fn migrate(url: &str) -> Result<(), Error> {

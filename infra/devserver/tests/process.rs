@@ -236,6 +236,22 @@ async fn a_second_server_shares_the_database_it_is_given() {
     let (status, _) = first.call("GET", "/api/v1/tools/mine", None).await;
     assert_eq!(status, 200);
 
+    // The application's own role cannot migrate, and need not.
+    let third = Scratch::new();
+    let mut command = program(&third.0, &[]);
+    let login = first
+        .fact("database_url")
+        .replace("user=postgres", "user=authenticator");
+    command.env("DATABASE_URL", login);
+    let third = Started::of(command, &third.0);
+    assert!(
+        third.welcome.contains("cannot migrate"),
+        "{}",
+        third.welcome
+    );
+    let (status, _) = third.call("GET", "/api/v1/tools/mine", None).await;
+    assert_eq!(status, 200);
+
     let mut fresh = program(&other.0, &["--fresh"]);
     fresh.env("DATABASE_URL", first.fact("database_url"));
     let (_, words) = refused(&mut fresh);

@@ -42,12 +42,13 @@ impl Binaries {
             });
         }
         let candidates = candidates();
-        let mut usable: Vec<Self> = candidates
+        // Of equals, the one that was looked at first: `max_by_key` takes the last.
+        let best = candidates
             .iter()
+            .rev()
             .filter_map(|dir| Self::verify(dir).ok())
-            .collect();
-        usable.sort_by_key(|found| (Some(found.major) == wanted, found.major));
-        if let Some(best) = usable.pop() {
+            .max_by_key(|found| (Some(found.major) == wanted, found.major));
+        if let Some(best) = best {
             return Ok(best);
         }
         let cache = search.cache.as_deref().unwrap_or(cache);
