@@ -54,6 +54,7 @@ impl FromQuery for Wanted {
     fn from_query(params: &mut Params) -> Result<Self, Problem> {
         let format = params.parsed("format");
         let q = params.text("q").map(|q| q.trim().to_owned());
+        let q = q.filter(|q| !q.is_empty());
         let limit = params.limit();
         let after = params.cursor(LIST)?;
         let which = match (q, limit, after) {
@@ -192,6 +193,7 @@ mod tests {
     fn reads_what_is_wanted() {
         let read = |query: &str| Params::read::<Wanted>(query);
         assert!(matches!(read("").unwrap().which, Which::All));
+        assert!(matches!(read("q=%20").unwrap().which, Which::All));
         assert_eq!(read("format=mcp").unwrap().format, Some(Format::Mcp));
         assert!(matches!(read("limit=5").unwrap().which, Which::Page(_)));
         assert!(matches!(

@@ -33,7 +33,7 @@ impl FromFields for NewWorkspace {
             fields.refuse(
                 "name",
                 "a name has 1 to 100 visible characters",
-                "shorten it",
+                "such as Research",
             );
         }
         let slug = slug.or_else(|| slug_of(&name)).unwrap_or_default();

@@ -52,7 +52,7 @@ impl FromFields for ApiKeyRequest {
             fields.refuse(
                 "name",
                 "a name has 1 to 100 visible characters",
-                "shorten it",
+                "such as ci",
             );
         }
         Some(Self {

@@ -172,7 +172,64 @@ fn selector(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::post;
+    use http::Request;
+    use persistence::{DatabaseConfig, Db, PoolMode};
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::Document;
+
+    async fn made(_: AsAdmin, _: Document) -> &'static str {
+        "made"
+    }
+
+    /// Over a database that refuses connections.
+    fn router() -> Router {
+        let db = Db::open(&DatabaseConfig {
+            url: "postgres://nobody@127.0.0.1:1/none".to_owned(),
+            pool_mode: PoolMode::Session,
+            max_connections: 1,
+        });
+        let rules = auth::TokenRules {
+            issuer: "https://issuer.example".to_owned(),
+            audience: "authenticated".to_owned(),
+            hs256_secret: Some("0123456789abcdef0123456789abcdef".into()),
+            jwks_url: None,
+            max_lifetime: auth::DEFAULT_MAX_LIFETIME,
+        };
+        let authenticator = Authenticator::new(db.unwrap(), rules);
+        Router::new()
+            .route("/made", post(made))
+            .with_state(authenticator)
+    }
+
+    async fn status(headers: &[(&str, &str)]) -> u16 {
+        let mut request = Request::post("/made");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from("no json")).unwrap();
+        router().oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn a_bad_token_outranks_all_else() {
+        assert_eq!(status(&[]).await, 401);
+        assert_eq!(status(&[("authorization", "Bearer nonsense")]).await, 401);
+        let twice = [("x-workspace-id", "a"), ("x-workspace-id", "b")];
+        assert_eq!(status(&twice).await, 401);
+        let both = [("authorization", "Bearer x"), ("authorization", "Bearer y")];
+        assert_eq!(status(&both).await, 401);
+    }
+
+    #[tokio::test]
+    async fn without_a_database_nobody_can_be_known() {
+        let key = format!("Bearer dtk_{}", "a".repeat(43));
+        assert_eq!(status(&[("authorization", &key)]).await, 503);
+    }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -153,11 +153,16 @@ async fn frame(mut request: Request, next: Next) -> Response {
         method = %method,
         route = route.as_ref().map_or("none", MatchedPath::as_str),
         status = response.status().as_u16(),
-        ms = started.elapsed().as_secs_f64() * 1000.0,
+        ms = milliseconds(started.elapsed()),
         workspace_id = facts.workspace().map(tracing::field::display),
         "answered"
     );
     response
+}
+
+/// To the microsecond.
+fn milliseconds(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
 /// Writes the request id into a problem and the headers that every answer has.
