@@ -6,9 +6,12 @@
     reason = "these are tests"
 )]
 
+mod hostile;
 mod lambda;
 mod layering;
+mod matrix;
 mod openapi;
+mod session_tokens;
 mod skip;
 mod template;
 mod tools;
