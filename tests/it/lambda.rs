@@ -1,0 +1,308 @@
+//! The real function binaries, driven over the Lambda Runtime API, answer as the same routes do over HTTP.
+
+pub(crate) mod event;
+mod harness;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use event::{Fill, Told};
+use harness::Function;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use testkit::{TestApp, global_quote};
+
+/// Every operation in an order in which each finds what it needs.
+const JOURNEY: [(&str, &str); 26] = [
+    ("system", "health"),
+    ("system", "docs"),
+    ("system", "docs_asset"),
+    ("system", "openapi"),
+    ("workspaces", "create"),
+    ("workspaces", "list"),
+    ("workspaces", "read"),
+    ("workspaces", "create_key"),
+    ("workspaces", "list_keys"),
+    ("workspaces", "revoke_key"),
+    ("secrets", "create"),
+    ("secrets", "list"),
+    ("secrets", "delete"),
+    ("tools", "register"),
+    ("tools", "list"),
+    ("tools", "read"),
+    ("tools", "preview"),
+    ("tools", "execute"),
+    ("tools", "save"),
+    ("tools", "list_saved"),
+    ("tools", "revise"),
+    ("tools", "versions"),
+    ("tools", "restore"),
+    ("tools", "retire"),
+    ("analytics", "list_executions"),
+    ("analytics", "read_execution"),
+];
+
+/// One database, one upstream, and for each of the two ways a person with a workspace of their own.
+struct Scene {
+    app: TestApp,
+    functions: BTreeMap<&'static str, Function>,
+    over_http: Fill,
+    by_function: Fill,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let (app, alice, bob) = TestApp::with_two_workspaces().await;
+        app.upstream().on("/query", global_quote());
+        let upstream = app.upstream().base_url();
+        let fill = |token: &str, workspace: String, unique: &str| {
+            Fill::from([
+                ("TOKEN", token.to_owned()),
+                ("WORKSPACE_ID", workspace),
+                ("UPSTREAM", upstream.clone()),
+                ("UNIQUE", unique.to_owned()),
+            ])
+        };
+        Self {
+            over_http: fill(alice.token(), alice.workspace_id().to_string(), "over-http"),
+            by_function: fill(bob.token(), bob.workspace_id().to_string(), "by-function"),
+            app,
+            functions: BTreeMap::new(),
+        }
+    }
+
+    /// The function of a group, started when it is first asked for.
+    async fn function(&mut self, group: &'static str) -> &mut Function {
+        if !self.functions.contains_key(group) {
+            let function = Function::start(group, &self.variables()).await.unwrap();
+            self.functions.insert(group, function);
+        }
+        self.functions.get_mut(group).unwrap()
+    }
+
+    /// What the template sets, for this database.
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let config = self.app.config();
+        let secret = |value: &Option<secrecy::SecretString>| {
+            value
+                .as_ref()
+                .map(|value| value.expose_secret().to_owned())
+                .unwrap_or_default()
+        };
+        vec![
+            ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()),
+            (
+                "DATABASE_URL",
+                config.database_url.expose_secret().to_owned(),
+            ),
+            ("SUPABASE_JWT_SECRET", secret(&config.jwt_secret)),
+            ("JWT_ISSUER", config.jwt_issuer.clone().unwrap_or_default()),
+            ("MASTER_KEYS", secret(&config.master_keys)),
+            ("EGRESS_ALLOW", config.egress_allow.clone()),
+            ("CORS_ORIGINS", config.cors_origins.join(",")),
+        ]
+    }
+
+    /// Sends an event to the function that it is for.
+    async fn by_function(&mut self, group: &'static str, event: Value) -> Told {
+        let (told, _) = self.answer(group, event).await;
+        told
+    }
+
+    async fn answer(&mut self, group: &'static str, event: Value) -> (Told, Value) {
+        let response = self.function(group).await.invoke(event).await;
+        let body = response["body"].as_str().unwrap_or_default();
+        let body = serde_json::from_str(body).unwrap_or_default();
+        (Told::by_function(&response, &self.by_function), body)
+    }
+
+    /// The same event both ways, changed alike; both answers must be equal.
+    async fn both(&mut self, group: &'static str, verb: &str, change: impl Fn(&mut Value)) -> Told {
+        let mut http = event::filled(group, verb, &self.over_http);
+        let mut lambda = event::filled(group, verb, &self.by_function);
+        change(&mut http);
+        change(&mut lambda);
+        let (over_http, body) = Told::over_http(&http, self.app.url(), &self.over_http).await;
+        learn(&mut self.over_http, verb, &body);
+        let (by_function, body) = self.answer(group, lambda).await;
+        learn(&mut self.by_function, verb, &body);
+        assert_eq!(by_function, over_http, "{group}/{verb}");
+        by_function
+    }
+}
+
+/// Ids that later events name.
+fn learn(fill: &mut Fill, verb: &str, body: &Value) {
+    let (name, id) = match verb {
+        "create_key" => ("KEY_ID", &body["id"]),
+        "execute" => ("EXECUTION_ID", &body["execution_id"]),
+        _ => return,
+    };
+    fill.insert(
+        name,
+        id.as_str()
+            .unwrap_or("00000000-0000-0000-0000-000000000000")
+            .to_owned(),
+    );
+}
+
+#[tokio::test]
+async fn every_operation_answers_as_over_http() {
+    let mut scene = Scene::new().await;
+    for (group, verb) in JOURNEY {
+        let told = scene.both(group, verb, |_| {}).await;
+        assert!(
+            (200..300).contains(&told.status),
+            "{group}/{verb}: {told:?}"
+        );
+    }
+    for (group, function) in &scene.functions {
+        // Reported, never judged: it depends on the machine.
+        eprintln!(
+            "{group} asks for events {:?} after its start",
+            function.init
+        );
+        assert!(!function.init.is_zero());
+    }
+    let driven: BTreeSet<(String, String)> = JOURNEY
+        .map(|(group, verb)| (group.to_owned(), verb.to_owned()))
+        .into();
+    assert_eq!(driven, event::all().into_iter().collect());
+}
+
+#[tokio::test]
+async fn executes_the_specification_example() {
+    let mut scene = Scene::new().await;
+    scene.both("tools", "register", |_| {}).await;
+    let told = scene.both("tools", "execute", |_| {}).await;
+    assert_eq!(told.status, 200);
+    assert_eq!(told.body["success"], true);
+    assert_eq!(
+        told.body["output"],
+        json!({ "price": 185.2, "volume": 4_120_877 })
+    );
+}
+
+#[tokio::test]
+async fn failures_answer_as_over_http() {
+    let mut scene = Scene::new().await;
+    let anonymous = |event: &mut Value| event::set_header(event, "Authorization", None);
+    let forged =
+        |event: &mut Value| event::set_header(event, "Authorization", Some("Bearer x.y.z"));
+    let broken = |event: &mut Value| event["body"] = r#"{"name": "#.into();
+    let faulty =
+        |event: &mut Value| event["body"] = r#"{"nmae":"x","api":{"method":"FETCH"}}"#.into();
+    let plain = |event: &mut Value| event::set_header(event, "Content-Type", Some("text/plain"));
+    for (change, status, code) in [
+        (&anonymous as &dyn Fn(&mut Value), 401, "missing_token"),
+        (&forged, 401, "invalid_token"),
+        (&broken, 400, "invalid_json"),
+        (&faulty, 400, "invalid_config"),
+        (&plain, 415, "unsupported_media_type"),
+    ] {
+        let told = scene.both("tools", "register", change).await;
+        assert_eq!(
+            (told.status, &told.body["code"]),
+            (status, &code.into()),
+            "{told:?}"
+        );
+        assert_eq!(told.headers["content-type"], "application/problem+json");
+    }
+    let told = scene.both("tools", "read", |_| {}).await;
+    assert_eq!(
+        (told.status, &told.body["code"]),
+        (404, &"tool_not_found".into())
+    );
+    let elsewhere = |event: &mut Value| {
+        for place in ["path", "resource"] {
+            event[place] = "/api/v1/nothing/here".into();
+        }
+    };
+    let told = scene.both("tools", "read", elsewhere).await;
+    assert_eq!(
+        (told.status, &told.body["code"]),
+        (404, &"not_found".into())
+    );
+}
+
+#[tokio::test]
+async fn a_failed_execution_answers_as_over_http() {
+    let mut scene = Scene::new().await;
+    scene.both("tools", "register", |_| {}).await;
+    let down = testkit::Answer::text("down for repair").status(503);
+    scene.app.upstream().on("/query", down);
+    let told = scene.both("tools", "execute", |_| {}).await;
+    assert_eq!(told.status, 500);
+    assert_eq!(told.body["success"], false);
+    assert_eq!(told.body["error"]["code"], "upstream_5xx");
+}
+
+#[tokio::test]
+async fn hides_the_tools_of_a_neighbour() {
+    let mut scene = Scene::new().await;
+    let register = event::filled("tools", "register", &scene.over_http);
+    let (told, _) = Told::over_http(&register, scene.app.url(), &scene.over_http).await;
+    assert_eq!(told.status, 201);
+    for verb in ["read", "execute", "preview"] {
+        let event = event::filled("tools", verb, &scene.by_function);
+        let told = scene.by_function("tools", event).await;
+        assert_eq!(
+            (told.status, &told.body["code"]),
+            (404, &"tool_not_found".into()),
+            "{verb}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_tool_registered_over_http_is_live_in_a_function_at_once() {
+    let mut scene = Scene::new().await;
+    let ready = event::filled("tools", "list", &scene.over_http);
+    scene.by_function("tools", ready).await;
+    let register = event::filled("tools", "register", &scene.over_http);
+    Told::over_http(&register, scene.app.url(), &scene.over_http).await;
+    let execute = event::filled("tools", "execute", &scene.over_http);
+    let told = scene.by_function("tools", execute).await;
+    assert_eq!(
+        (told.status, &told.body["output"]["price"]),
+        (200, &json!(185.2))
+    );
+}
+
+#[tokio::test]
+async fn reads_bodies_that_the_gateway_sends_as_base64() {
+    let mut scene = Scene::new().await;
+    let mut event = event::filled("tools", "register", &scene.by_function);
+    let body = base64::engine::general_purpose::STANDARD.encode(event["body"].as_str().unwrap());
+    event["body"] = body.into();
+    event["isBase64Encoded"] = true.into();
+    assert_eq!(scene.by_function("tools", event).await.status, 201);
+}
+
+#[tokio::test]
+async fn routes_match_only_without_the_stage() {
+    let scene = Scene::new().await;
+    let health = event::filled("system", "health", &scene.by_function);
+    for (told_to_ignore, status) in [(true, 200), (false, 404)] {
+        let mut variables = scene.variables();
+        variables.retain(|(name, _)| told_to_ignore || !name.ends_with("IGNORE_STAGE_IN_PATH"));
+        let mut function = Function::start("system", &variables).await.unwrap();
+        let response = function.invoke(health.clone()).await;
+        assert_eq!(response["statusCode"], status, "{told_to_ignore}");
+    }
+}
+
+#[tokio::test]
+async fn says_what_is_wrong_with_its_configuration() {
+    for group in ["system", "tools", "secrets", "workspaces", "analytics"] {
+        let variables = [
+            ("DATABASE_URL", "mysql://db".to_owned()),
+            ("LOG_LEVEL", "info".to_owned()),
+        ];
+        let Err(printed) = Function::start(group, &variables).await else {
+            panic!("{group} starts without a database");
+        };
+        assert!(printed.contains("DATABASE_URL"), "{group}: {printed}");
+        assert!(printed.starts_with("exit status: 1"), "{group}: {printed}");
+    }
+}

@@ -1,0 +1,154 @@
+//! `template.yaml`, read as far as the tests ask about it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use yaml_rust2::{Yaml, YamlLoader};
+
+/// The repository's root.
+pub(super) fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The template. The reader drops CloudFormation's tags: `!Ref X` is the text `X`, `!GetAtt A.B` the text `A.B`.
+pub(super) struct Stack(Yaml);
+
+/// One route of a function.
+pub(super) struct Route {
+    /// The function's binary, which is its group's name.
+    pub(super) binary: String,
+    /// The event's name, as the verb that names files.
+    pub(super) name: String,
+    pub(super) method: String,
+    pub(super) path: String,
+}
+
+/// One function of the template.
+pub(super) struct Function<'a> {
+    resource: &'a Yaml,
+    globals: &'a Yaml,
+}
+
+impl Stack {
+    pub(super) fn read() -> Self {
+        let text = fs::read_to_string(root().join("template.yaml")).unwrap();
+        Self(YamlLoader::load_from_str(&text).unwrap().remove(0))
+    }
+
+    fn resources(&self, kind: &str) -> impl Iterator<Item = (&str, &Yaml)> {
+        entries(&self.0["Resources"])
+            .filter(move |(_, resource)| resource["Type"].as_str() == Some(kind))
+    }
+
+    pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+        let globals = &self.0["Globals"]["Function"];
+        self.resources("AWS::Serverless::Function")
+            .map(move |(_, resource)| Function { resource, globals })
+    }
+
+    /// Every route of every function.
+    pub(super) fn routes(&self) -> Vec<Route> {
+        self.functions()
+            .flat_map(|function| function.routes())
+            .collect()
+    }
+
+    /// Every statement of every role: the role's name, the resource, the actions.
+    pub(super) fn statements(&self) -> Vec<(&str, &str, Vec<&str>)> {
+        let mut found = Vec::new();
+        for (name, role) in self.resources("AWS::IAM::Role") {
+            assert!(
+                role["Properties"]["ManagedPolicyArns"].is_badvalue(),
+                "{name}"
+            );
+            for policy in role["Properties"]["Policies"].as_vec().unwrap() {
+                for statement in policy["PolicyDocument"]["Statement"].as_vec().unwrap() {
+                    let actions = statement["Action"].as_vec().unwrap();
+                    found.push((
+                        name,
+                        statement["Resource"].as_str().unwrap(),
+                        actions.iter().filter_map(Yaml::as_str).collect(),
+                    ));
+                }
+            }
+        }
+        found
+    }
+
+    /// What the gateway answers by itself: its kind, status and JSON body.
+    pub(super) fn gateway_responses(&self) -> Vec<(&str, Option<i64>, &str)> {
+        let responses = &self.0["Resources"]["Api"]["Properties"]["GatewayResponses"];
+        entries(responses)
+            .map(|(kind, response)| {
+                let template = &response["ResponseTemplates"]["application/json"];
+                (
+                    kind,
+                    response["StatusCode"].as_i64(),
+                    template.as_str().unwrap(),
+                )
+            })
+            .collect()
+    }
+}
+
+impl Function<'_> {
+    pub(super) fn metadata(&self, name: &str) -> &str {
+        self.resource["Metadata"][name].as_str().unwrap()
+    }
+
+    pub(super) fn binary(&self) -> String {
+        self.resource["Metadata"]["BuildProperties"]["Binary"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The environment that the function starts with; a value that is computed is its text without tags.
+    pub(super) fn variables(&self) -> BTreeMap<String, String> {
+        [self.globals, &self.resource["Properties"]]
+            .into_iter()
+            .flat_map(|place| entries(&place["Environment"]["Variables"]))
+            .map(|(name, value)| {
+                (
+                    name.to_owned(),
+                    value.as_str().unwrap_or_default().to_owned(),
+                )
+            })
+            .collect()
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        entries(&self.resource["Properties"]["Events"])
+            .map(|(name, event)| {
+                let properties = &event["Properties"];
+                assert_eq!(properties["RestApiId"].as_str(), Some("Api"), "{name}");
+                Route {
+                    binary: self.binary(),
+                    name: snake(name),
+                    method: properties["Method"].as_str().unwrap().to_owned(),
+                    path: properties["Path"].as_str().unwrap().to_owned(),
+                }
+            })
+            .collect()
+    }
+}
+
+fn entries(map: &Yaml) -> impl Iterator<Item = (&str, &Yaml)> {
+    map.as_hash()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str().unwrap(), value))
+}
+
+/// `ListSaved` → `list_saved`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
