@@ -7,10 +7,7 @@ use web::{StackConfig, serve_stack};
 
 fn main() -> ExitCode {
     runtime::serve(|config| {
-        let router = routes().with_state(Secrets::wire(config)?);
-        Ok(serve_stack(
-            router.into(),
-            &StackConfig::new(&config.cors_origins),
-        ))
+        let router = routes().with_state(Secrets::wire(config)?).into();
+        Ok(serve_stack(router, &StackConfig::new(&config.cors_origins)))
     })
 }

@@ -1,5 +1,6 @@
 //! `GET /health`: whether this process answers, and the database behind it.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -64,7 +65,8 @@ pub(crate) async fn health(State(db): State<Db>) -> Response {
     let answers = match tokio::time::timeout(PATIENCE, db.ping()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            tracing::warn!(%error, "the database does not answer");
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, "the database does not answer");
             false
         }
         Err(_) => {

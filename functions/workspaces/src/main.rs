@@ -7,10 +7,7 @@ use workspaces::{Workspaces, routes};
 
 fn main() -> ExitCode {
     runtime::serve(|config| {
-        let router = routes().with_state(Workspaces::wire(config)?);
-        Ok(serve_stack(
-            router.into(),
-            &StackConfig::new(&config.cors_origins),
-        ))
+        let router = routes().with_state(Workspaces::wire(config)?).into();
+        Ok(serve_stack(router, &StackConfig::new(&config.cors_origins)))
     })
 }
