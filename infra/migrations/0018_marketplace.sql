@@ -42,6 +42,8 @@ alter table registry.reviews enable row level security, force row level security
 
 create policy everybody_reads on registry.reviews for select to anon, authenticated
     using (exists (select from catalog.publications p where p.id = publication_id and p.withdrawn_at is null));
+create policy member_reads on registry.reviews for select to authenticated
+    using (workspace_id = any ((select identity.reach('viewer'))::uuid[]));
 -- One per user, and only from a workspace that ran it with success.
 create policy user_reviews on registry.reviews for insert to authenticated
     with check (

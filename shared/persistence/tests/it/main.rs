@@ -11,6 +11,7 @@ mod connection;
 mod entry;
 mod executions;
 mod layout;
+mod neighbours;
 mod pooler;
 mod rules;
 mod secrets;

@@ -213,6 +213,41 @@ async fn admins_manage_members_read_names_and_neighbours_see_nothing() {
 }
 
 #[tokio::test]
+async fn only_an_admin_rotates_a_value_and_only_the_version_seen() {
+    let database = Database::new().await;
+    let alice = database.persona("alice").await;
+    let member = database.colleague(&alice, Role::Member).await;
+    store(&database, &alice, "API_KEY", &["a.example".to_owned()]).await;
+    let key = fetch(&database, &alice).await.unwrap()[0]
+        .data_key
+        .clone()
+        .unwrap();
+    for (persona, from_version, done) in
+        [(&member, 1, false), (&alice, 2, false), (&alice, 1, true)]
+    {
+        let mut tx = database
+            .db
+            .begin_as(&persona.principal, None)
+            .await
+            .unwrap();
+        let sealed = Sealed {
+            nonce: &[8; 12],
+            ciphertext: &[9; 41],
+            data_key_id: key.id,
+        };
+        let ws = alice.workspace;
+        let rotated = secrets::rotate(&mut tx, ws, &name("API_KEY"), from_version, sealed).await;
+        assert_eq!(rotated.unwrap(), done);
+        let allowed = secrets::allow_host(&mut tx, ws, &name("API_KEY"), "b.example").await;
+        assert_eq!(allowed.unwrap(), from_version == 2);
+        tx.commit().await.unwrap();
+    }
+    let found = fetch(&database, &alice).await.unwrap();
+    assert_eq!((found[0].version, found[0].ciphertext.len()), (2, 41));
+    assert_eq!(found[0].allowed_hosts, ["a.example", "b.example"]);
+}
+
+#[tokio::test]
 async fn racing_admins_agree_on_one_data_key_and_it_can_be_wrapped_anew() {
     let database = Database::new().await;
     let alice = database.persona("alice").await;

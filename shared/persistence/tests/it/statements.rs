@@ -23,11 +23,7 @@ async fn every_statement_prepares_and_answers_what_is_read() {
             .prepare(SqlStr::from_static(statement.sql))
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let answered: Vec<&str> = prepared
-            .columns()
-            .iter()
-            .map(|column| column.name())
-            .collect();
+        let answered: Vec<&str> = prepared.columns().iter().map(sqlx::Column::name).collect();
         let read: Vec<&str> = statement.columns.iter().map(|column| column.name).collect();
         assert_eq!(answered, read, "{name}");
         for (answered, read) in prepared.columns().iter().zip(statement.columns) {
