@@ -3,20 +3,21 @@
 use serde_json::{Map, Value, json};
 
 /// The collection (format 2.1) of an OpenAPI document: one folder a tag, one request an operation, the bearer token and the
-/// base URL as variables, the documented example as body, and one check of the status.
+/// base URL as variables, the documented example as body, and one check of the status. Its order is one in which a run from
+/// top to bottom makes things before it reads, changes and deletes them.
 pub(crate) fn collection(spec: &Value) -> Value {
-    let mut folders: Vec<(String, Vec<Value>)> = Vec::new();
-    for (path, method, operation) in operations(spec) {
-        let tag = operation["tags"][0].as_str().unwrap_or("other");
-        let item = request(spec, path, method, operation);
-        match folders.iter_mut().find(|(name, _)| name == tag) {
-            Some((_, items)) => items.push(item),
-            None => folders.push((tag.to_owned(), vec![item])),
-        }
-    }
-    let folders: Vec<Value> = folders
-        .into_iter()
-        .map(|(name, items)| json!({ "name": name, "item": items }))
+    let mut all: Vec<(&str, &str, &Value)> = operations(spec).collect();
+    all.sort_by_key(|(path, method, _)| turn(spec, path, method));
+    let tags = spec["tags"].as_array().into_iter().flatten();
+    let folders: Vec<Value> = tags
+        .map(|tag| {
+            let items: Vec<Value> = all
+                .iter()
+                .filter(|(_, _, operation)| operation["tags"][0] == tag["name"])
+                .map(|(path, method, operation)| request(spec, path, method, operation))
+                .collect();
+            json!({ "name": tag["name"], "description": tag["description"], "item": items })
+        })
         .collect();
     json!({
         "info": {
@@ -47,6 +48,22 @@ pub(crate) fn operations(spec: &Value) -> impl Iterator<Item = (&str, &str, &Val
                 .into_iter()
                 .filter_map(move |method| Some((path.as_str(), method, item.get(method)?)))
         })
+}
+
+/// When an operation runs in its folder.
+fn turn(spec: &Value, path: &str, method: &str) -> u8 {
+    match method {
+        "post" if makes(spec, path) => 0,
+        "get" => 1,
+        "post" => 2,
+        "put" | "patch" => 3,
+        _ => 4,
+    }
+}
+
+/// Whether a POST here adds to a list.
+fn makes(spec: &Value, path: &str) -> bool {
+    !spec["paths"][path]["get"].is_null()
 }
 
 fn request(spec: &Value, path: &str, method: &str, operation: &Value) -> Value {
@@ -80,7 +97,7 @@ fn request(spec: &Value, path: &str, method: &str, operation: &Value) -> Value {
     json!({
         "id": id,
         "name": operation["summary"].as_str().unwrap_or(id),
-        "event": [{ "listen": "test", "script": { "type": "text/javascript", "exec": checks(operation) } }],
+        "event": [{ "listen": "test", "script": { "type": "text/javascript", "exec": script(spec, path, operation) } }],
         "request": request,
         "response": [],
     })
@@ -98,7 +115,7 @@ fn url(path: &str, operation: &Value) -> Value {
         )
         .collect();
     let variables: Vec<Value> = parameters(operation, "path")
-        .map(|p| json!({ "key": p["name"], "value": text(example(p)), "description": p["description"] }))
+        .map(|p| json!({ "key": p["name"], "value": path_value(p), "description": p["description"] }))
         .collect();
     let query: Vec<Value> = parameters(operation, "query")
         .map(|p| {
@@ -172,7 +189,16 @@ fn is_public(spec: &Value, operation: &Value) -> bool {
     })
 }
 
-fn checks(operation: &Value) -> Vec<String> {
+/// A path parameter without an example is an id that an earlier answer told: a variable of its name.
+fn path_value(parameter: &Value) -> String {
+    match (text(example(parameter)), parameter["name"].as_str()) {
+        (value, Some(name)) if value.is_empty() => format!("{{{{{name}}}}}"),
+        (value, _) => value,
+    }
+}
+
+/// The checks of an answer, and the ids that later requests need.
+fn script(spec: &Value, path: &str, operation: &Value) -> Vec<String> {
     let statuses: Vec<&str> = operation["responses"]
         .as_object()
         .into_iter()
@@ -181,11 +207,38 @@ fn checks(operation: &Value) -> Vec<String> {
         .map(String::as_str)
         .collect();
     let list = statuses.join(", ");
-    vec![
+    let mut lines = vec![
         format!(
             "pm.test(\"status is {list}\", () => pm.expect(pm.response.code).to.be.oneOf([{list}]));"
         ),
         "pm.test(\"has a request id\", () => pm.response.to.have.header(\"x-request-id\"));"
             .to_owned(),
-    ]
+    ];
+    lines.extend(told(spec, path, operation).map(|(variable, field)| {
+        format!(
+            "if (pm.response.code < 300) pm.collectionVariables.set(\"{variable}\", pm.response.json().{field});"
+        )
+    }));
+    lines
+}
+
+/// Which variables an answer fills, and from which of its fields: `{key_id}` below this path is the `id` that is told
+/// here; any other field has the variable's name itself.
+fn told<'a>(
+    spec: &'a Value,
+    path: &'a str,
+    operation: &'a Value,
+) -> impl Iterator<Item = (String, &'static str)> + 'a {
+    let is_post = spec["paths"][path]["post"]["operationId"] == operation["operationId"];
+    let made = operations(spec).filter_map(move |(below, _, other)| {
+        let name = below
+            .strip_prefix(path)?
+            .strip_prefix("/{")?
+            .strip_suffix('}')?;
+        let parameter = parameters(other, "path").find(|parameter| parameter["name"] == name)?;
+        (is_post && text(example(parameter)).is_empty()).then(|| (name.to_owned(), "id"))
+    });
+    let executed = (operation["operationId"] == "execute_tool")
+        .then(|| ("execution_id".to_owned(), "execution_id"));
+    made.chain(executed)
 }
