@@ -13,6 +13,7 @@ pub mod keys;
 pub mod members;
 mod migrate;
 mod pool;
+mod revisions;
 pub mod secrets;
 mod statements;
 mod tool_versions;

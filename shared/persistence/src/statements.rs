@@ -59,6 +59,7 @@ pub fn statements() -> Vec<Statement> {
         crate::workspaces::STATEMENTS,
         crate::members::STATEMENTS,
         crate::keys::STATEMENTS,
+        crate::revisions::STATEMENTS,
         crate::tools::STATEMENTS,
         crate::tool_versions::STATEMENTS,
         crate::executions::STATEMENTS,

@@ -9,6 +9,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::statements::{Affected, Statement, row, statement};
 
+pub use crate::revisions::{CatalogDelta, CatalogRow, changed_since};
 pub use crate::tool_versions::{ToolVersion, version, versions};
 
 /// A tool to be saved. The columns beside the document repeat what searching needs of it.
@@ -111,38 +112,6 @@ row! {
     struct Head {
         version: i32,
         hash: String,
-    }
-}
-
-/// What changed in a workspace's tools since a revision.
-#[derive(Clone, Debug)]
-pub struct CatalogDelta {
-    /// The revision that these rows lead to.
-    pub revision: i64,
-    /// The tools that changed, in the order in which they did.
-    pub rows: Vec<CatalogRow>,
-}
-
-/// A tool that changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CatalogRow {
-    /// The id.
-    pub id: String,
-    /// The current version.
-    pub version: i32,
-    /// Its hash.
-    pub hash: String,
-    /// Its document; `None` when the tool was retired.
-    pub document: Option<String>,
-}
-
-row! {
-    struct DeltaRow {
-        revision: i64,
-        id: Option<String>,
-        version: Option<i32>,
-        hash: Option<String>,
-        document: Option<String>,
     }
 }
 
@@ -284,19 +253,6 @@ const SEARCH: &str = "
     order by ts_rank(t.search, q) desc, t.id
     limit $3";
 
-const CHANGED_SINCE: &str = "
-    select r.revision, t.id, t.version, t.hash,
-           case when t.retired_at is null then v.document::text end as document
-    from catalog.revisions r
-    left join catalog.tools t
-      on t.workspace_id = r.workspace_id
-     and t.revision > $2
-     and ($2 > 0 or t.retired_at is null)
-    left join catalog.tool_versions v
-      on v.workspace_id = t.workspace_id and v.tool_id = t.id and v.version = t.version
-    where r.workspace_id = $1
-    order by t.revision, t.id";
-
 pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("tools::insert", INSERT, Authenticated, SavedTool),
     statement!("tools::head", HEAD, Authenticated, Head),
@@ -306,12 +262,6 @@ pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("tools::by_id", BY_ID, Authenticated, SavedTool),
     statement!("tools::page", PAGE, Authenticated, SavedTool),
     statement!("tools::search", SEARCH, Authenticated, Affected),
-    statement!(
-        "tools::changed_since",
-        CHANGED_SINCE,
-        Authenticated,
-        DeltaRow
-    ),
 ];
 
 /// Saves a tool under an id that no live tool has.
@@ -319,14 +269,18 @@ pub(crate) const STATEMENTS: &[Statement] = &[
 /// # Errors
 /// [`Error::Conflict`] on `names_pkey` when a flow has the id; [`Error::Forbidden`] below member.
 pub async fn insert(tx: &mut Tx, tool: &NewTool<'_>) -> Result<Insert, Error> {
-    if let Some(saved) = tx.maybe(bound(INSERT, tool)).await? {
-        return Ok(Insert::Created(saved));
+    // Twice: a tool that stood in the way may be retired before it can be looked at.
+    for _ in 0..2 {
+        if let Some(saved) = tx.maybe(bound(INSERT, tool)).await? {
+            return Ok(Insert::Created(saved));
+        }
+        if let Some(Head { version, hash }) =
+            tx.maybe(head_of(HEAD, tool.workspace_id, tool.id)).await?
+        {
+            return Ok(Insert::Exists { version, hash });
+        }
     }
-    let head = tx.one(head_of(HEAD, tool.workspace_id, tool.id)).await?;
-    Ok(Insert::Exists {
-        version: head.version,
-        hash: head.hash,
-    })
+    Err(Error::timed_out("the tool keeps changing"))
 }
 
 /// Saves the next version of a tool; `if_match` is the hash that the caller last saw.
@@ -413,33 +367,6 @@ pub async fn search(
         .bind(q)
         .bind(limit);
     Ok(tx.all(query).await?.into_iter().map(|row| row.id).collect())
-}
-
-/// What changed after a revision; after 0, every live tool.
-///
-/// # Errors
-/// The database's.
-pub async fn changed_since(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-    revision: i64,
-) -> Result<CatalogDelta, Error> {
-    let found: Vec<DeltaRow> = tx
-        .all(query_as(CHANGED_SINCE).bind(workspace.0).bind(revision))
-        .await?;
-    let revision = found.first().map_or(revision, |row| row.revision);
-    let rows = found
-        .into_iter()
-        .filter_map(|row| {
-            Some(CatalogRow {
-                id: row.id?,
-                version: row.version?,
-                hash: row.hash?,
-                document: row.document,
-            })
-        })
-        .collect();
-    Ok(CatalogDelta { revision, rows })
 }
 
 fn one_of<'q>(workspace: WorkspaceId, id: &'q ToolId) -> crate::db::Query<'q, SavedTool> {
