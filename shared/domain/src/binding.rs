@@ -8,7 +8,9 @@ use crate::ids::SecretName;
 /// Every secret that the config names, once each, by name.
 pub fn secrets(config: &ToolConfig) -> Vec<SecretName> {
     let statics = config.api.headers.iter().chain(&config.api.params);
-    let templates = statics.map(|(_, template)| template).chain(credential(&config.api.auth));
+    let templates = statics
+        .map(|(_, template)| template)
+        .chain(credential(&config.api.auth));
     let names: BTreeSet<&SecretName> = templates.flat_map(Template::secrets).collect();
     names.into_iter().cloned().collect()
 }
@@ -48,5 +50,54 @@ fn own_value<'a>(name: &str, variables: &'a [ConnectionVar]) -> Option<&'a str> 
         (Some(default), _) => Some(default),
         (None, [only]) => Some(only),
         (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config;
+    use crate::egress::Policy;
+
+    fn read(api: &serde_json::Value) -> ToolConfig {
+        let document = json!({
+            "name": "t", "description": "d", "api": api, "input_schema": {}, "output_schema": {},
+        });
+        config::read(&document, &Policy::default()).unwrap()
+    }
+
+    #[test]
+    fn names_each_secret_once() {
+        let config = read(&json!({
+            "base_url": "https://api.example.com", "method": "GET",
+            "headers": { "X-One": "Token ${ONE}" }, "params": { "again": "${ONE}" },
+            "auth": { "method": "basic", "username_ref": "${USER}", "password_ref": "${TWO}" },
+        }));
+        let names = secrets(&config);
+        let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
+        assert_eq!(names, ["ONE", "TWO", "USER"]);
+        assert_eq!(host(&config).as_deref(), Some("api.example.com"));
+    }
+
+    #[test]
+    fn tells_a_port_that_is_not_443() {
+        let config = read(&json!({ "base_url": "https://api.example.com:8443", "method": "GET" }));
+        assert_eq!(host(&config).as_deref(), Some("api.example.com:8443"));
+        assert_eq!(secrets(&config), []);
+    }
+
+    #[test]
+    fn a_host_with_several_values_is_not_certain() {
+        let api = |variable: serde_json::Value| {
+            read(&json!({
+                "base_url": "https://{region}.example.com", "method": "GET",
+                "connection_vars": { "region": variable },
+            }))
+        };
+        let chosen = api(json!({ "enum": ["eu", "us"], "default": "eu" }));
+        assert_eq!(host(&chosen).as_deref(), Some("eu.example.com"));
+        assert_eq!(host(&api(json!({ "enum": ["eu", "us"] }))), None);
     }
 }
