@@ -15,3 +15,4 @@ mod session_tokens;
 mod skip;
 mod template;
 mod tools;
+mod trips;
