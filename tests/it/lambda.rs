@@ -26,7 +26,6 @@ const JOURNEY: [(&str, &str); 26] = [
     ("workspaces", "revoke_key"),
     ("secrets", "create"),
     ("secrets", "list"),
-    ("secrets", "delete"),
     ("tools", "register"),
     ("tools", "list"),
     ("tools", "read"),
@@ -38,6 +37,7 @@ const JOURNEY: [(&str, &str); 26] = [
     ("tools", "versions"),
     ("tools", "restore"),
     ("tools", "retire"),
+    ("secrets", "delete"),
     ("analytics", "list_executions"),
     ("analytics", "read_execution"),
 ];
@@ -171,8 +171,9 @@ async fn every_operation_answers_as_over_http() {
 }
 
 #[tokio::test]
-async fn executes_the_specification_example() {
+async fn executes_the_specification_example_with_its_secret() {
     let mut scene = Scene::new().await;
+    scene.both("secrets", "create", |_| {}).await;
     scene.both("tools", "register", |_| {}).await;
     let told = scene.both("tools", "execute", |_| {}).await;
     assert_eq!(told.status, 200);
@@ -181,6 +182,8 @@ async fn executes_the_specification_example() {
         told.body["output"],
         json!({ "price": 185.2, "volume": 4_120_877 })
     );
+    let sent = scene.app.upstream().last_request().query();
+    assert!(sent.contains(&("apikey".to_owned(), "not-a-real-key-0001".to_owned())));
 }
 
 #[tokio::test]
@@ -228,6 +231,7 @@ async fn failures_answer_as_over_http() {
 #[tokio::test]
 async fn a_failed_execution_answers_as_over_http() {
     let mut scene = Scene::new().await;
+    scene.both("secrets", "create", |_| {}).await;
     scene.both("tools", "register", |_| {}).await;
     let down = testkit::Answer::text("down for repair").status(503);
     scene.app.upstream().on("/query", down);
@@ -259,8 +263,11 @@ async fn a_tool_registered_over_http_is_live_in_a_function_at_once() {
     let mut scene = Scene::new().await;
     let ready = event::filled("tools", "list", &scene.over_http);
     scene.by_function("tools", ready).await;
-    let register = event::filled("tools", "register", &scene.over_http);
-    Told::over_http(&register, scene.app.url(), &scene.over_http).await;
+    for (group, verb) in [("secrets", "create"), ("tools", "register")] {
+        let event = event::filled(group, verb, &scene.over_http);
+        let (told, _) = Told::over_http(&event, scene.app.url(), &scene.over_http).await;
+        assert_eq!(told.status, 201, "{told:?}");
+    }
     let execute = event::filled("tools", "execute", &scene.over_http);
     let told = scene.by_function("tools", execute).await;
     assert_eq!(
