@@ -13,7 +13,7 @@ create function identity.enter(
 declare
     token jsonb := claims;
     person uuid := token ->> 'sub';
-    mail text := token ->> 'email';
+    mail text := left(token ->> 'email', 320);
     cap text := token ->> 'max_role';
     wanted uuid := token ->> 'workspace_id';
     known_mail text;
@@ -49,8 +49,8 @@ begin
     elsif wanted is not null then
         workspace_id := wanted;
     else
-        select (array_agg(x.workspace_id))[1], count(*) into workspace_id, places
-        from (select m.workspace_id from identity.memberships m where m.user_id = person limit 2) as x;
+        select count(*), (array_agg(x.workspace_id))[1], min(x.rank) into places, workspace_id, standing
+        from (select m.workspace_id, m.rank from identity.memberships m where m.user_id = person limit 2) as x;
         if places <> 1 then
             outcome := case places when 0 then 'no_workspace' else 'several' end;
             workspace_id := null;
@@ -58,11 +58,17 @@ begin
         end if;
     end if;
 
-    select least(m.rank, case when cap is null then 4 else coalesce(identity.rank(cap), 0) end) into standing
-    from identity.memberships m
-    where m.user_id = person
-      and m.workspace_id = enter.workspace_id;
-    if not found or standing = 0 then
+    if standing is null then
+        select m.rank into standing
+        from identity.memberships m
+        where m.user_id = person
+          and m.workspace_id = enter.workspace_id;
+    end if;
+    -- `least` skips nulls: no membership must stay none.
+    if standing is not null and cap is not null then
+        standing := nullif(least(standing, coalesce(identity.rank(cap), 0)), 0);
+    end if;
+    if standing is null then
         outcome := 'not_found';
         workspace_id := null;
         return;
@@ -140,7 +146,7 @@ begin
         raise exception 'workspaces are made by people' using errcode = 'insufficient_privilege';
     end if;
     insert into identity.profiles as p (id, email)
-    values (person, auth.jwt() ->> 'email')
+    values (person, left(auth.jwt() ->> 'email', 320))
     on conflict on constraint profiles_pkey do nothing;
     insert into identity.workspaces as w (name, slug, created_by)
     values (workspace_name, workspace_slug, person)

@@ -193,6 +193,37 @@ async fn a_key_acts_as_its_maker_capped_in_its_workspace() {
 }
 
 #[tokio::test]
+async fn claims_narrow_and_never_widen() {
+    let database = Database::new().await;
+    let alice = database.persona("alice").await;
+    let bob = database.persona("bob").await;
+    let claiming = |workspace_id| Principal {
+        key: Some(KeyGrant {
+            id: ApiKeyId(Uuid::now_v7()),
+            workspace_id,
+            role: Role::Admin,
+        }),
+        ..alice.principal.clone()
+    };
+    for selector in [None, Some("alice"), Some("bob")] {
+        let entry = database.db.enter(&claiming(bob.workspace), selector).await;
+        assert_eq!(entry.unwrap(), Entry::NotFound, "{selector:?}");
+    }
+    let own = database
+        .db
+        .enter(&claiming(alice.workspace), None)
+        .await
+        .unwrap();
+    assert_eq!(member(own).role, Role::Admin);
+
+    let long = Principal::user(UserId(Uuid::now_v7()), Some("x".repeat(5000)));
+    assert_eq!(
+        database.db.enter(&long, None).await.unwrap(),
+        Entry::NoWorkspace
+    );
+}
+
+#[tokio::test]
 async fn a_key_is_bound_to_its_workspace_its_time_and_its_makers_membership() {
     let database = Database::new().await;
     let alice = database.persona("alice").await;
