@@ -9,6 +9,7 @@ mod forms;
 mod properties;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -142,9 +143,10 @@ impl Masker {
         if map.keys().all(|key| self.changed(key).is_none()) {
             return;
         }
+        let mut numbers = HashMap::new();
         for (key, value) in std::mem::take(map) {
             let key = self.changed(&key).unwrap_or(key);
-            let key = unused(map, key);
+            let key = unused(map, key, &mut numbers);
             map.insert(key, value);
         }
     }
@@ -156,38 +158,38 @@ impl Masker {
     }
 }
 
-/// The key, or with the first number behind it that makes it new: masking may make two keys alike.
-fn unused(map: &Map<String, Value>, key: String) -> String {
+/// The key, or with a number behind it that makes it new: masking may make many keys alike. `numbers`
+/// holds where to go on counting for each of them, or an answer full of the secret would take for ever.
+fn unused(map: &Map<String, Value>, key: String, numbers: &mut HashMap<String, u64>) -> String {
     if !map.contains_key(&key) {
         return key;
     }
-    (2_u64..)
-        .map(|n| format!("{key} ({n})"))
-        .find(|numbered| !map.contains_key(numbered))
-        .unwrap_or(key)
+    let number = numbers.entry(key.clone()).or_insert(1);
+    loop {
+        *number += 1;
+        let numbered = format!("{key} ({number})");
+        if !map.contains_key(&numbered) {
+            return numbered;
+        }
+    }
 }
 
 /// Where secrets stand: in order, apart from each other, on character borders.
 ///
 /// All matches count, overlapping ones too: where two secrets share characters, none of either is left.
+/// They come by their ends, so that only what they were joined to has to be kept.
 fn spans(automaton: &AhoCorasick, forms: &[Edges], text: &str) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = automaton
-        .find_overlapping_iter(text)
-        .map(|hit| {
-            let edges = forms.get(hit.pattern().as_usize());
-            edges.map_or(hit.range(), |edges| edges.extend(text, hit.range()))
-        })
-        .collect();
-    found.sort_unstable_by_key(|span| (span.start, span.end));
-    let mut merged: Vec<Range<usize>> = Vec::with_capacity(found.len());
-    for span in found {
-        match merged.last_mut() {
-            // Touching spans become one, so that the number of masks tells nothing either.
-            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-            Some(_) | None => merged.push(span),
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for hit in automaton.find_overlapping_iter(text) {
+        let edges = forms.get(hit.pattern().as_usize());
+        let mut span = edges.map_or(hit.range(), |edges| edges.extend(text, hit.range()));
+        // Touching spans become one, so that the number of masks tells nothing either.
+        while let Some(last) = joined.pop_if(|last| last.end >= span.start) {
+            span = last.start.min(span.start)..last.end.max(span.end);
         }
+        joined.push(span);
     }
-    merged
+    joined
 }
 
 impl Edges {
@@ -308,6 +310,30 @@ mod tests {
         let mut twice = json!({"secretsecret": 1, "c2VjcmV0c2VjcmV0": 2});
         masker.value(&mut twice);
         assert_eq!(twice, json!({"•••": 1, "••• (2)": 2}));
+    }
+
+    #[test]
+    fn keys_that_become_alike_are_numbered_without_starting_over() {
+        let masker = masker(&["secretsecret"]);
+        // Every key is the secret 16 times, in plain or hex: all become one mask.
+        let key = |number: usize| -> String {
+            let forms = ["secretsecret", "736563726574736563726574"];
+            (0..16).map(|bit| forms[number >> bit & 1]).collect()
+        };
+        let all: Map<_, _> = (0..20_000)
+            .map(|number| (key(number), number.into()))
+            .collect();
+        let mut value = Value::Object(all);
+        masker.value(&mut value);
+        assert_eq!(value.as_object().unwrap().len(), 20_000);
+        assert_eq!(value["••• (20000)"], 19_999);
+    }
+
+    #[test]
+    fn a_text_of_nothing_but_overlapping_secrets_is_one_mask() {
+        let masker = masker(&["aaaaaaaa", "aaaaaaaaaaaa"]);
+        assert_eq!(masker.text(&"a".repeat(100_000)), MASK);
+        assert_eq!(masker.text(" aaaaaaaa aaaaaaaaa "), " ••• ••• ");
     }
 
     #[test]
