@@ -2,5 +2,6 @@
 
 mod errors;
 pub mod export;
+pub mod migrate;
 mod postman;
 pub mod sizes;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{export, sizes};
+use xtask::{export, migrate, sizes};
 
 /// Chores of this repository.
 #[derive(Parser)]
@@ -21,6 +21,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Applies the migrations to a database, as its owner (on Supabase: the role `postgres`, by the direct connection).
+    Migrate {
+        /// postgres://owner:…@host:5432/database; better in the environment than on the command line.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        url: String,
+    },
     /// Prints the size of each function's binary, as deployed (builds them with the profile `lambda`, which is slow).
     Sizes,
 }
@@ -28,6 +34,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Export { check } => export::run(check),
+        Chore::Migrate { url } => migrate::run(&url),
         Chore::Sizes => sizes::run(),
     };
     match result {
