@@ -9,18 +9,24 @@ use crate::fault::Fault;
 use crate::walk::{At, Faults};
 
 mod check;
+mod cost;
 mod explain;
 mod keywords;
 mod refs;
+
+use cost::Cost;
 
 pub(crate) use check::{cut, names_secret};
 
 /// Largest schema, in bytes of compact JSON.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// Values larger than this (counted in nodes) get their first fault only: a list of a million
-/// wrong numbers is one mistake.
-const EVERY_FAULT_UP_TO: usize = 10_000;
+/// Visits of a schema's parts that validating one instance may cost: some seconds of work.
+const MOST_VISITS: u64 = 250_000_000;
+
+/// Instances with which more than this could be wrong get their first fault only: a list of a million
+/// wrong numbers is one mistake, and the validator makes all errors at once, half a kilobyte each.
+const MOST_ERRORS: u64 = 100_000;
 
 /// Largest compiled pattern and largest cache of one, in bytes.
 const PATTERN_BYTES: usize = 256 * 1024;
@@ -30,8 +36,7 @@ const PATTERN_BYTES: usize = 256 * 1024;
 pub struct Compiled {
     schema: Value,
     validator: Validator,
-    /// How deep an instance may nest; smaller for schemas whose recursion branches.
-    max_depth: usize,
+    cost: Cost,
 }
 
 impl fmt::Debug for Compiled {
@@ -60,34 +65,26 @@ impl Compiled {
         Ok(Self {
             schema: schema.clone(),
             validator,
-            max_depth: refs::max_depth(schema),
+            cost: Cost::of(schema),
         })
     }
 
     /// Whether the instance fits.
     pub fn is_valid(&self, instance: &Value) -> bool {
-        self.shallow_enough(instance) && self.validator.is_valid(instance)
-    }
-
-    fn shallow_enough(&self, instance: &Value) -> bool {
-        self.max_depth == usize::MAX || depth(instance) <= self.max_depth
+        self.too_much(instance).is_none() && self.validator.is_valid(instance)
     }
 
     /// What is wrong with an instance, with pointers into it; empty when it fits. At most a
     /// hundred. The texts name fields and limits, never the instance's own values.
     pub fn faults(&self, instance: &Value) -> Vec<Fault> {
-        if !self.shallow_enough(instance) {
-            let message = format!(
-                "nested deeper than {} levels, which is too deep for this recursive schema",
-                self.max_depth
-            );
-            return vec![Fault::new("", "too_deep", message)];
+        if let Some(fault) = self.too_much(instance) {
+            return vec![fault];
         }
         if self.validator.is_valid(instance) {
             return Vec::new();
         }
         let mut faults = Vec::new();
-        if nodes(instance, EVERY_FAULT_UP_TO) < EVERY_FAULT_UP_TO {
+        if self.few_errors(instance) {
             for error in self.validator.iter_errors(instance) {
                 explain::explain(&self.schema, &error, &mut faults);
                 if faults.len() >= 100 {
@@ -95,10 +92,41 @@ impl Compiled {
                 }
             }
             faults.truncate(100);
+        } else if self.cost.each.choice {
+            let message = "does not fit the schema, and is too large to say where";
+            faults.push(Fault::new("", "invalid_value", message));
         } else if let Err(error) = self.validator.validate(instance) {
             explain::explain(&self.schema, &error, &mut faults);
         }
         faults
+    }
+
+    /// Why the instance is not even validated, if so.
+    fn too_much(&self, instance: &Value) -> Option<Fault> {
+        let most = self.cost.max_depth;
+        if most != usize::MAX && depth(instance) > most {
+            let message = format!(
+                "nested deeper than {most} levels, which is too deep for this recursive schema"
+            );
+            return Some(Fault::new("", "too_deep", message));
+        }
+        let visits = self.cost.each.visits;
+        (!at_most(instance, MOST_VISITS / visits.max(1))).then(|| {
+            let message = "too large for a schema with so many alternatives";
+            Fault::new("", "too_large", message)
+        })
+    }
+
+    /// Whether so little can be wrong with the instance that all of it may be told.
+    fn few_errors(&self, instance: &Value) -> bool {
+        let levels = if self.cost.growth < 2 {
+            0
+        } else {
+            u32::try_from(depth(instance)).unwrap_or(u32::MAX)
+        };
+        let multiplied = self.cost.growth.saturating_pow(levels).max(1);
+        let each = self.cost.each.faults.saturating_mul(multiplied);
+        at_most(instance, MOST_ERRORS / each.max(1))
     }
 
     /// The schema as it was given.
@@ -167,6 +195,15 @@ fn depth(value: &Value) -> usize {
         Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
+}
+
+/// Whether a value has at most so many nodes; one or two are always few.
+fn at_most(value: &Value, most: u64) -> bool {
+    let enough = usize::try_from(most)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1)
+        .max(3);
+    nodes(value, enough) < enough
 }
 
 /// Counts the nodes of a value, but not beyond `enough`.

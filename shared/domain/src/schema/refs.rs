@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::cost;
 use super::keywords::{Shape, shape};
 use crate::text;
 use crate::walk::{At, Faults};
@@ -15,12 +16,9 @@ const MAX_TARGETS: usize = 256;
 /// How often one place of an instance may be visited.
 const MAX_VISITS: u64 = 1_000;
 
-/// Visits that a branching recursion may cost altogether.
-const VISIT_BUDGET: f64 = 1e7;
-
 /// Where a keyword's subschemas apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// To the same value.
     Here,
     /// To parts of the value, each part by one subschema.
@@ -31,7 +29,7 @@ enum Place {
     Nowhere,
 }
 
-fn place(keyword: &str) -> Place {
+pub(super) fn place(keyword: &str) -> Place {
     match keyword {
         "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" | "dependentSchemas"
         | "dependencies" => Place::Here,
@@ -44,7 +42,7 @@ fn place(keyword: &str) -> Place {
 }
 
 /// Calls back with every direct subschema of a schema.
-fn subschemas<'v>(schema: &'v Value, mut each: impl FnMut(&'v str, At<'_>, &'v Value)) {
+pub(super) fn subschemas<'v>(schema: &'v Value, mut each: impl FnMut(&'v str, At<'_>, &'v Value)) {
     let Some(members) = schema.as_object() else {
         return;
     };
@@ -71,7 +69,7 @@ fn subschemas<'v>(schema: &'v Value, mut each: impl FnMut(&'v str, At<'_>, &'v V
     }
 }
 
-fn reference(schema: &Value) -> Option<&str> {
+pub(super) fn reference(schema: &Value) -> Option<&str> {
     schema.get("$ref")?.as_str()
 }
 
@@ -83,16 +81,16 @@ fn decoded(target: &str) -> String {
 }
 
 /// Every schema that is referred to, and the root; what each of them refers to.
-struct Graph<'v> {
-    names: Vec<String>,
-    schemas: Vec<&'v Value>,
+pub(super) struct Graph<'v> {
+    pub(super) names: Vec<String>,
+    pub(super) schemas: Vec<&'v Value>,
     index: HashMap<String, usize>,
     /// For each schema, which others one can get to from it.
-    reach: Vec<Vec<bool>>,
+    pub(super) reach: Vec<Vec<bool>>,
 }
 
 impl<'v> Graph<'v> {
-    fn new(root: &'v Value) -> Self {
+    pub(super) fn new(root: &'v Value) -> Self {
         let mut graph = Self {
             names: vec![String::new()],
             schemas: vec![root],
@@ -114,15 +112,16 @@ impl<'v> Graph<'v> {
             }
             next += 1;
         }
+        graph.reach = reachable(&graph.edges(false));
         graph
     }
 
-    fn node(&self, target: &str) -> Option<usize> {
+    pub(super) fn node(&self, target: &str) -> Option<usize> {
         self.index.get(&decoded(target)).copied()
     }
 
     /// The schemas that each schema refers to; `here`: only those that apply to the same value.
-    fn edges(&self, here: bool) -> Vec<Vec<usize>> {
+    pub(super) fn edges(&self, here: bool) -> Vec<Vec<usize>> {
         self.schemas
             .iter()
             .map(|schema| {
@@ -137,7 +136,7 @@ impl<'v> Graph<'v> {
             .collect()
     }
 
-    fn same_circle(&self, a: usize, b: usize) -> bool {
+    pub(super) fn same_circle(&self, a: usize, b: usize) -> bool {
         self.reach[a][b] && self.reach[b][a]
     }
 }
@@ -162,7 +161,7 @@ fn targets_of<'v>(
 }
 
 /// For each node the nodes that one can get to along the edges, itself only by a circle.
-fn reachable(edges: &[Vec<usize>]) -> Vec<Vec<bool>> {
+pub(super) fn reachable(edges: &[Vec<usize>]) -> Vec<Vec<bool>> {
     (0..edges.len())
         .map(|start| {
             let mut seen = vec![false; edges.len()];
@@ -186,7 +185,7 @@ pub(super) fn check(root: &Value, at: &At<'_>, faults: &mut Faults) {
     if faults.count() > before {
         return;
     }
-    let mut graph = Graph::new(root);
+    let graph = Graph::new(root);
     if graph.names.len() > MAX_TARGETS {
         let message = format!("a schema refers to at most {MAX_TARGETS} of its parts");
         return faults.add(at, "too_large", message);
@@ -205,34 +204,11 @@ pub(super) fn check(root: &Value, at: &At<'_>, faults: &mut Faults) {
         let hint = "a schema may refer to itself only for a property or an element";
         return faults.advise(at, "recursive_ref", message, hint);
     }
-    graph.reach = reachable(&graph.edges(false));
-    if visits(&graph) > MAX_VISITS {
+    if cost::each(&graph).visits > MAX_VISITS {
         let message = "the references of this schema multiply each other";
         let hint = "use fewer references to one part under anyOf, oneOf and allOf";
         faults.advise(at, "too_large", message, hint);
     }
-}
-
-/// How deep instances of a checked schema may nest. Unlimited unless its recursion branches: then
-/// every level multiplies the work of validating.
-pub(super) fn max_depth(root: &Value) -> usize {
-    let mut targets = Vec::new();
-    targets_of(root, true, true, &mut targets);
-    if targets.is_empty() {
-        return usize::MAX;
-    }
-    let mut graph = Graph::new(root);
-    graph.reach = reachable(&graph.edges(false));
-    let growth = growth(&graph);
-    if growth < 2 {
-        return usize::MAX;
-    }
-    // At least two levels, however much it branches.
-    let levels = VISIT_BUDGET.ln() / f64::from(u32::try_from(growth).unwrap_or(u32::MAX)).ln();
-    (1..64)
-        .take_while(|level| f64::from(*level) <= levels)
-        .count()
-        .max(2)
 }
 
 /// Remembers where every subschema stands: a reference may lead only there.
@@ -314,67 +290,4 @@ fn circle(edges: &[Vec<usize>], reach: &[Vec<bool>], start: usize) -> Vec<usize>
         node = next;
     }
     way
-}
-
-/// The weight of a schema when each of its references weighs what `leaf` says: subschemas that apply
-/// to the same value add up, of those that apply to different values the heaviest counts.
-fn weigh(schema: &Value, own: u64, here: bool, leaf: &dyn Fn(&str, bool) -> u64) -> u64 {
-    let mut sum = own;
-    let mut heaviest = 0;
-    if let Some(target) = reference(schema) {
-        sum = sum.saturating_add(leaf(target, here));
-    }
-    subschemas(schema, |keyword, _, sub| match place(keyword) {
-        Place::Here => sum = sum.saturating_add(weigh(sub, own, here, leaf)),
-        Place::Together => sum = sum.saturating_add(weigh(sub, own, false, leaf)),
-        Place::Apart => heaviest = heaviest.max(weigh(sub, own, false, leaf)),
-        Place::Nowhere => {}
-    });
-    sum.saturating_add(heaviest)
-}
-
-/// How often one place of an instance is visited at most, not counting recursion.
-fn visits(graph: &Graph<'_>) -> u64 {
-    let mut order: Vec<usize> = (0..graph.names.len()).collect();
-    // What a node leads to comes before it, for it leads to less.
-    order.sort_by_key(|node| graph.reach[*node].iter().filter(|seen| **seen).count());
-    let mut found = vec![1; graph.names.len()];
-    for node in order {
-        found[node] = weigh(
-            graph.schemas[node],
-            1,
-            true,
-            &|target, _| match graph.node(target) {
-                Some(next) if !graph.same_circle(node, next) => found[next],
-                _ => 1,
-            },
-        );
-    }
-    found.first().copied().unwrap_or(1)
-}
-
-/// By how much the visits multiply with every level of a recursion; 0 without one.
-fn growth(graph: &Graph<'_>) -> u64 {
-    let here = reachable(&graph.edges(true));
-    let mut order: Vec<usize> = (0..graph.names.len()).collect();
-    order.sort_by_key(|node| here[*node].iter().filter(|seen| **seen).count());
-    let mut found = vec![0; graph.names.len()];
-    for node in order {
-        found[node] = weigh(
-            graph.schemas[node],
-            0,
-            true,
-            &|target, same| match graph.node(target) {
-                Some(next) if graph.same_circle(node, next) => {
-                    if same {
-                        found[next]
-                    } else {
-                        1
-                    }
-                }
-                _ => 0,
-            },
-        );
-    }
-    found.into_iter().max().unwrap_or(0)
 }
