@@ -14,6 +14,8 @@ use super::fill::{Part, filled, host, segment};
 use super::place::{place_auth, set_header};
 use super::{Draft, styles};
 
+const TAKEN: &str = "the tool or another input sets this parameter";
+
 /// A compiled request mapping.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -126,12 +128,20 @@ impl Plan {
             Method::Get | Method::Head | Method::Delete => {
                 let mut query = Vec::new();
                 for (name, value) in left {
-                    match styles::query(name, value, ParamStyle::FormExplode) {
-                        Ok(pairs) if pairs.iter().any(|(name, _)| stands(draft, name)) => {
-                            faults.push(unfit(name, "query", "the tool fixes this parameter"));
+                    let pairs = match styles::query(name, value, ParamStyle::FormExplode) {
+                        Ok(pairs) => pairs,
+                        Err(why) => {
+                            faults.push(unfit(name, "query", &why));
+                            continue;
                         }
-                        Ok(pairs) => query.extend(pairs),
-                        Err(why) => faults.push(unfit(name, "query", &why)),
+                    };
+                    let elsewhere = |other: &String| {
+                        stands(draft, other) || other != name && given.value(other).is_some()
+                    };
+                    if pairs.iter().any(|(other, _)| elsewhere(other)) {
+                        faults.push(unfit(name, "query", TAKEN));
+                    } else {
+                        query.extend(pairs);
                     }
                 }
                 put_query(draft, query);
@@ -219,6 +229,14 @@ fn exact(rules: &[InputRule], given: &Given<'_>, draft: &mut Draft, faults: &mut
         match &rule.target {
             Target::Path { .. } => {}
             Target::Query { name, style } => match styles::query(name, value, *style) {
+                // An object names its parameters itself: never those of the tool or of another input.
+                Ok(pairs)
+                    if pairs.iter().any(|(other, _)| {
+                        other != name && (stands(draft, other) || fills(rules, other))
+                    }) =>
+                {
+                    faults.push(unfit(&rule.input, "query", TAKEN));
+                }
                 Ok(pairs) => query.extend(pairs),
                 Err(why) => faults.push(unfit(&rule.input, "query", &why)),
             },
@@ -238,6 +256,13 @@ fn exact(rules: &[InputRule], given: &Given<'_>, draft: &mut Draft, faults: &mut
     }
     put_query(draft, query);
     draft.body = body.map(Value::Object);
+}
+
+/// Whether a rule fills the query parameter of that name.
+fn fills(rules: &[InputRule], wanted: &String) -> bool {
+    rules
+        .iter()
+        .any(|rule| matches!(&rule.target, Target::Query { name, .. } if name == wanted))
 }
 
 /// Whether the query has a parameter of that name.

@@ -333,6 +333,30 @@ fn inputs_stand_in_for_static_values_only_where_a_mapping_says_so() {
 }
 
 #[test]
+fn an_object_in_the_query_names_no_parameter_of_somebody_else() {
+    let rules = vec![
+        query("q", ParamStyle::FormExplode),
+        query("region", ParamStyle::Form),
+    ];
+    for mapping in [InputMapping::Exact(rules), InputMapping::Identity] {
+        let mut config = tool(Method::Get, mapping);
+        config.api.params = vec![("account".to_owned(), text("fixed"))];
+        for name in ["account", "region"] {
+            let faults = build(&config, json!({ "id": "1", "q": { name: "mine" } })).unwrap_err();
+            assert_eq!(faults[0].pointer, "/q", "{name}");
+        }
+        let draft = build(&config, json!({ "id": "1", "q": { "q": "a", "b": 1 } })).unwrap();
+        let all = [
+            ("account", "fixed"),
+            ("q", "a"),
+            ("b", "1"),
+            ("region", "eu"),
+        ];
+        assert_eq!(pairs(&draft.query), all);
+    }
+}
+
+#[test]
 fn hidden_inputs_are_filled_in() {
     let config = tool(
         Method::Get,
