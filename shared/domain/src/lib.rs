@@ -18,6 +18,7 @@ pub mod retry;
 pub mod schema;
 pub mod text;
 mod walk;
+mod weight;
 
 #[cfg(test)]
 mod sample;

@@ -20,7 +20,8 @@ use serde_json::{Map, Value};
 use crate::coerce::type_name;
 use crate::config::{OutputRule, OutputSource, ResponsePath, ToolConfig};
 use crate::failure::{Failure, FailureCode};
-use crate::path::Path;
+use crate::path::{Path, TooLarge};
+use crate::weight::Budget;
 use shape::Shape;
 
 /// A compiled output mapping.
@@ -70,11 +71,15 @@ impl Plan {
     /// # Errors
     /// `mapping_failed` with the details `rule`, `path`, `nearest` (if any) and `found_type`.
     pub fn apply(&self, response: &Value) -> Result<Value, Failure> {
+        let within = Within {
+            rule: "",
+            budget: &Budget::full(),
+        };
         let data = match &self.response_path {
             None => Cow::Borrowed(response),
             Some(place) => {
                 let at = At {
-                    within: "",
+                    within,
                     output: "response_path",
                     place,
                 };
@@ -84,7 +89,7 @@ impl Plan {
         };
         match &self.rules {
             None => Ok(data.into_owned()),
-            Some(rules) => members(rules, &data, "").map(Value::Object),
+            Some(rules) => members(rules, &data, within).map(Value::Object),
         }
     }
 }
@@ -123,7 +128,11 @@ fn compile(rules: &[OutputRule], parent: &Shape) -> Vec<Rule> {
     compiled.collect()
 }
 
-fn members(rules: &[Rule], data: &Value, within: &str) -> Result<Map<String, Value>, Failure> {
+fn members(
+    rules: &[Rule],
+    data: &Value,
+    within: Within<'_>,
+) -> Result<Map<String, Value>, Failure> {
     let mut output = Map::with_capacity(rules.len());
     for rule in rules {
         if let Some(value) = rule.value(data, within)? {
@@ -134,9 +143,15 @@ fn members(rules: &[Rule], data: &Value, within: &str) -> Result<Map<String, Val
 }
 
 impl Rule {
-    fn value(&self, data: &Value, within: &str) -> Result<Option<Value>, Failure> {
+    fn value(&self, data: &Value, within: Within<'_>) -> Result<Option<Value>, Failure> {
         let place = match &self.source {
-            Source::Const(value) => return Ok(Some(value.clone())),
+            Source::Const(value) => {
+                let rule = || format!("{}{}", within.rule, self.output);
+                let spent = within.budget.spend(&self.output, value);
+                return spent
+                    .map(|()| Some(value.clone()))
+                    .map_err(|why| too_large(why, rule()));
+            }
             Source::Path(place) | Source::Each { place, .. } => place,
         };
         let at = At {
@@ -149,7 +164,7 @@ impl Rule {
         };
         match &self.source {
             Source::Each { rules, .. } => match &*found {
-                Value::Array(items) => each(rules, items, &at.rule()).map(Some),
+                Value::Array(items) => each(rules, items, &at).map(Some),
                 Value::Null => self.absent(&at, data, "null"),
                 other => Err(at.unfit(other, &format!("{} is no array", type_name(other)))),
             },
@@ -161,6 +176,7 @@ impl Rule {
                 if found.is_null() && !self.shape.takes_null() {
                     return self.absent(&at, data, "null");
                 }
+                at.spend(&found)?;
                 let fitted = self.shape.fit(&found);
                 fitted.map(Some).map_err(|why| at.unfit(&found, &why))
             }
@@ -194,6 +210,7 @@ impl Rule {
         found: &'static str,
     ) -> Result<Option<Value>, Failure> {
         if let Some(default) = &self.default {
+            at.spend(default)?;
             Ok(Some(default.clone()))
         } else if self.required {
             Err(at.nothing(data, found))
@@ -203,33 +220,51 @@ impl Rule {
     }
 }
 
-fn each(rules: &[Rule], items: &[Value], rule: &str) -> Result<Value, Failure> {
-    let mapped = items
-        .iter()
-        .enumerate()
-        .map(|(index, item)| members(rules, item, &format!("{rule}[{index}].")).map(Value::Object));
+fn each(rules: &[Rule], items: &[Value], at: &At<'_>) -> Result<Value, Failure> {
+    let rule = at.rule();
+    let mapped = items.iter().enumerate().map(|(index, item)| {
+        let within = Within {
+            rule: &format!("{rule}[{index}]."),
+            budget: at.within.budget,
+        };
+        members(rules, item, within).map(Value::Object)
+    });
     mapped.collect()
+}
+
+/// What the rules that are being applied are part of.
+#[derive(Clone, Copy)]
+struct Within<'p> {
+    /// Such as `rows[3].`.
+    rule: &'p str,
+    /// What the whole output may still weigh.
+    budget: &'p Budget,
 }
 
 /// Which rule is being applied, for the failure that names it.
 #[derive(Clone, Copy)]
 struct At<'p> {
-    /// The rule that it is part of, such as `rows[3].`.
-    within: &'p str,
+    within: Within<'p>,
     output: &'p str,
     place: &'p Place,
 }
 
 impl At<'_> {
     fn rule(&self) -> String {
-        format!("{}{}", self.within, self.output)
+        format!("{}{}", self.within.rule, self.output)
     }
 
     fn find<'v>(&self, data: &'v Value) -> Result<Option<Cow<'v, Value>>, Failure> {
         match &self.place.path {
-            Ok(path) => Ok(path.find(data)),
+            Ok(path) => path.find(data).map_err(|why| too_large(why, self.rule())),
             Err(why) => Err(self.failure(why, "mend the path in the tool's config", "absent")),
         }
+    }
+
+    /// Before a value is copied into the output.
+    fn spend(&self, value: &Value) -> Result<(), Failure> {
+        let spent = self.within.budget.spend(self.output, value);
+        spent.map_err(|why| too_large(why, self.rule()))
     }
 
     fn nothing(&self, data: &Value, found: &'static str) -> Failure {
@@ -269,6 +304,12 @@ impl At<'_> {
             .detail("path", self.place.text.as_str())
             .detail("found_type", found_type)
     }
+}
+
+fn too_large(why: TooLarge, rule: String) -> Failure {
+    let message = format!("mapping of output {rule:?}: {why}");
+    let hint = "map only the parts that are needed, each once";
+    Failure::new(FailureCode::MappingFailed, message, hint).detail("rule", rule)
 }
 
 #[cfg(test)]

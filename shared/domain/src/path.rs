@@ -19,6 +19,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+pub use crate::weight::TooLarge;
 pub use jsonpath::MAX_DEPTH;
 
 /// Longest path, in bytes.
@@ -87,17 +88,20 @@ impl Path {
 
     /// The value at the path. A JSONPath that may lead to several values gives an array of them,
     /// in document order, empty when there are none.
-    pub fn find<'v>(&self, value: &'v Value) -> Option<Cow<'v, Value>> {
+    ///
+    /// # Errors
+    /// [`TooLarge`] when those several values together are.
+    pub fn find<'v>(&self, value: &'v Value) -> Result<Option<Cow<'v, Value>>, TooLarge> {
         if let Some(found) = value.as_object().and_then(|map| map.get(&self.text)) {
-            return Some(Cow::Borrowed(found));
+            return Ok(Some(Cow::Borrowed(found)));
         }
-        match &self.kind {
+        let found = match &self.kind {
             Kind::Dotted { unbracketed } => dotted(value, &self.text)
-                .or_else(|| unbracketed.as_deref().and_then(|text| dotted(value, text)))
-                .map(Cow::Borrowed),
-            Kind::Pointer(tokens) => steps(value, tokens).map(Cow::Borrowed),
-            Kind::Json(query) => query.find(value),
-        }
+                .or_else(|| unbracketed.as_deref().and_then(|text| dotted(value, text))),
+            Kind::Pointer(tokens) => steps(value, tokens),
+            Kind::Json(query) => return query.find(value),
+        };
+        Ok(found.map(Cow::Borrowed))
     }
 
     /// For a path that finds nothing: the path to the most similar key that is there, in the same

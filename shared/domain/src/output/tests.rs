@@ -200,3 +200,33 @@ fn a_path_that_does_not_parse_fails_when_used() {
         .unwrap_err();
     assert_eq!(failure.code, FailureCode::MappingFailed);
 }
+
+#[test]
+fn a_short_mapping_cannot_multiply_a_large_response() {
+    let large = "x".repeat(4 << 20);
+    let nested = (0..100).fold(json!(large), |below, _| json!([below]));
+    let rows = json!({ "rows": vec![1; 100_000] });
+    let twenty: Vec<OutputRule> = (0..20).map(|n| rule(&format!("o{n}"), "$")).collect();
+    let constant = OutputRule {
+        source: OutputSource::Const(json!("x".repeat(1_000))),
+        ..rule("c", "")
+    };
+    let each = OutputRule {
+        source: OutputSource::Each {
+            path: ResponsePath("rows".to_owned()),
+            rules: vec![constant],
+        },
+        ..rule("rows", "")
+    };
+    for (rules, response, named) in [
+        (twenty, json!([large]), "o15"),
+        (vec![rule("all", "$..*")], nested, "all"),
+        (vec![each], rows, "rows[65987].c"),
+    ] {
+        let applied = plan(json!({}), None, Some(rules)).apply(&response);
+        let failure = applied.unwrap_err();
+        assert_eq!(failure.code, FailureCode::MappingFailed);
+        assert_eq!(failure.details["rule"], named);
+        assert!(failure.message.contains("64 MB"), "{}", failure.message);
+    }
+}

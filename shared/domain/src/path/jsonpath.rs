@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use crate::weight::{Budget, TooLarge};
+
 /// Deepest nesting of brackets and parentheses.
 pub const MAX_DEPTH: usize = 16;
 
@@ -46,13 +48,15 @@ impl Query {
         self.multiple
     }
 
-    pub(super) fn find<'v>(&self, value: &'v Value) -> Option<Cow<'v, Value>> {
+    pub(super) fn find<'v>(&self, value: &'v Value) -> Result<Option<Cow<'v, Value>>, TooLarge> {
         let nodes = self.path.query(value);
-        if self.multiple {
-            Some(Cow::Owned(nodes.into_iter().cloned().collect()))
-        } else {
-            nodes.first().map(Cow::Borrowed)
+        if !self.multiple {
+            return Ok(nodes.first().map(Cow::Borrowed));
         }
+        // `$..*` finds a value again with everything that it stands in.
+        let budget = Budget::full();
+        nodes.iter().try_for_each(|node| budget.spend("", node))?;
+        Ok(Some(Cow::Owned(nodes.into_iter().cloned().collect())))
     }
 
     /// The names and indexes before the first part that may lead to several values.
