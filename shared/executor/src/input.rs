@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use domain::caller::Door;
 use domain::fault::Fault;
 use domain::formats::is_hidden;
+use domain::path::escape_token;
 use serde_json::{Map, Value};
 
 /// Fills `x-hidden` inputs from their `const` or `default`.
@@ -75,10 +76,9 @@ const fn by_model(door: Door) -> bool {
 }
 
 fn not_yours(name: &str) -> Fault {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
     Fault::new(
-        format!("/{escaped}"),
-        "additional_property",
+        format!("/{}", escape_token(name)),
+        "unknown_field",
         format!("There is no input {name}."),
     )
     .hint("Remove it.")

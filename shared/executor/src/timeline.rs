@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use crate::outbound::{Answer, Stopped};
 
+#[derive(Serialize)]
 struct Phase {
+    #[serde(rename = "phase")]
     name: &'static str,
+    #[serde(rename = "us", serialize_with = "as_micros")]
     took: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
 }
 
@@ -76,26 +81,18 @@ impl Timeline {
     }
 
     /// `[{"phase":"validate","us":12}, {"phase":"send","us":900,"attempt":1,"status":200}, …]`
-    pub(crate) fn to_json(&self) -> Value {
-        self.phases
-            .iter()
-            .map(|phase| {
-                let mut entry = json!({ "phase": phase.name, "us": micros(phase.took) });
-                if let Some(attempt) = phase.attempt {
-                    entry["attempt"] = attempt.into();
-                }
-                if let Some(status) = phase.status {
-                    entry["status"] = status.into();
-                }
-                entry
-            })
-            .collect()
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(&self.phases).unwrap_or_else(|_| "[]".to_owned())
     }
 }
 
 /// Whole microseconds, as stored.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn as_micros<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(micros(*duration))
 }
 
 #[cfg(test)]
@@ -109,7 +106,7 @@ mod tests {
         timeline.mark("validate");
         timeline.sent(1, &Err(Stopped::sent(Cause::Timeout)));
         timeline.mark("pause");
-        let json = timeline.to_json();
+        let json: serde_json::Value = serde_json::from_str(&timeline.to_json()).unwrap();
         let names: Vec<_> = json
             .as_array()
             .unwrap()

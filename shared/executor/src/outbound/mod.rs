@@ -32,6 +32,9 @@ pub use stopped::{Cause, Stopped};
 
 use clients::{ClientKey, Clients};
 
+/// How long the body of an error is waited for at most.
+const ERROR_BODY_WITHIN: Duration = Duration::from_secs(2);
+
 /// Headers that may follow a redirect to another origin.
 const PLAIN_HEADERS: [HeaderName; 3] = [ACCEPT, ACCEPT_ENCODING, USER_AGENT];
 
@@ -119,13 +122,13 @@ impl Outbound {
         if Instant::now() >= deadline {
             return Err(Stopped::unsent(Cause::Timeout));
         }
-        match tokio::time::timeout_at(deadline, self.follow(call)).await {
+        match tokio::time::timeout_at(deadline, self.follow(call, deadline)).await {
             Ok(result) => result,
             Err(_) => Err(Stopped::sent(Cause::Timeout)),
         }
     }
 
-    async fn follow(&self, call: &Call<'_>) -> Result<Answer, Stopped> {
+    async fn follow(&self, call: &Call<'_>, deadline: Instant) -> Result<Answer, Stopped> {
         let mut response = self
             .hop(call, &call.url, &call.headers, call.body.as_ref())
             .await?;
@@ -134,7 +137,7 @@ impl Outbound {
         loop {
             let status = response.status().as_u16();
             if !redirect::is_redirect(status) {
-                return receive(response, call).await;
+                return receive(response, call, deadline).await;
             }
             let (url, headers) = match &hop {
                 Some((url, headers)) => (url, headers),
@@ -196,7 +199,11 @@ impl Outbound {
 }
 
 /// Headers read, the body not yet.
-async fn receive(response: reqwest::Response, call: &Call<'_>) -> Result<Answer, Stopped> {
+async fn receive(
+    response: reqwest::Response,
+    call: &Call<'_>,
+    deadline: Instant,
+) -> Result<Answer, Stopped> {
     let headers_at = Instant::now();
     let status = response.status().as_u16();
     if !(200..=599).contains(&status) {
@@ -221,7 +228,11 @@ async fn receive(response: reqwest::Response, call: &Call<'_>) -> Result<Answer,
         None
     };
     let body = if status >= 300 {
-        read::beginning(response).await
+        // The status is the answer: it is not lost because the words to it do not come.
+        let patience = deadline.saturating_duration_since(headers_at) / 2;
+        let reading = read::beginning(response);
+        let read = tokio::time::timeout(patience.min(ERROR_BODY_WITHIN), reading).await;
+        read.unwrap_or_default()
     } else {
         if let Some(cause) = crate::response::unreadable(content_type.as_deref(), call.format) {
             return Err(Stopped::answered(cause, status));

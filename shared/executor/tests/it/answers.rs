@@ -199,6 +199,19 @@ async fn errors_keep_the_beginning_of_their_body() {
 }
 
 #[tokio::test]
+async fn an_error_is_told_though_its_body_never_comes() {
+    for status in ["400 Bad Request", "503 Busy"] {
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: 10\r\n\r\n{{");
+        let upstream = Upstream::start(vec![Reply::Hang(head.into_bytes())]).await;
+        let way = Way::to(&[upstream.address]);
+        let call = post(upstream.url("/"));
+        let answer = way.send_within(&call, SHORT * 5).await.unwrap();
+        assert_eq!(answer.status.to_string(), status[..3]);
+        assert_eq!(answer.body.len(), 0);
+    }
+}
+
+#[tokio::test]
 async fn an_absent_body_is_announced() {
     let upstream = Upstream::answers(&http("200 OK", "", "{}")).await;
     let way = Way::to(&[upstream.address]);
