@@ -109,6 +109,7 @@ impl Executor {
         mut input: Value,
     ) -> Result<Preview, ExecuteError> {
         let tool = self.tool(caller, tool_id).await?;
+        usable(&tool)?;
         accept(&tool, &mut input, Door::Rest).map_err(ExecuteError::InvalidInput)?;
         let draft = draft(&tool, &input).map_err(ExecuteError::InvalidInput)?;
         Ok(preview::show(&draft, tool.config.response.format))
@@ -121,6 +122,16 @@ impl Executor {
     ) -> Result<Arc<CompiledTool>, ExecuteError> {
         let catalog = self.registry.catalog(caller).await?;
         catalog.tool(tool_id).ok_or(ExecuteError::ToolNotFound)
+    }
+}
+
+/// A quarantined tool has no config that could be followed.
+pub(crate) fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
+    match &tool.quarantined {
+        None => Ok(()),
+        Some(why) => Err(ExecuteError::ToolDisabled(format!(
+            "The stored config of this tool is no longer valid: {why}"
+        ))),
     }
 }
 

@@ -5,11 +5,16 @@ use domain::config::{Method, ResponseFormat, ResponseRules};
 use domain::failure::{Failure, FailureCode};
 use domain::{json, retry};
 use serde_json::Value;
+use vault::mask::Masker;
 
 use crate::outbound::{Answer, Cause};
 
 /// Bytes of an upstream's body that are told in a failure's details.
 const EXCERPT: usize = 2048;
+/// Bytes of it that are searched for secrets that stand across the end of the excerpt.
+const SEARCHED: usize = 64 * 1024;
+/// Longest media type that is told.
+const MAX_TYPE: usize = 100;
 
 /// Why a successful answer of this declared type is not read at all, if so.
 ///
@@ -30,16 +35,18 @@ pub(crate) fn unreadable(content_type: Option<&str>, format: ResponseFormat) -> 
             ResponseFormat::Text => "text",
         };
         Cause::invalid(
-            format!(
-                "The upstream answered {}, not {wanted}.",
-                excerpt(essence.as_bytes(), 100)
-            ),
+            if essence.len() > MAX_TYPE {
+                format!("The upstream answered something else than {wanted}.")
+            } else {
+                format!("The upstream answered {essence}, not {wanted}.")
+            },
             format!("Choose an endpoint that answers {wanted}; response.format names the format."),
         )
     })
 }
 
-/// Reads a 2xx answer's body.
+/// Reads a 2xx answer's body. Secrets in it are hidden here, before any part of it can get into a
+/// message: there a value may be cut, and half a secret is not recognised.
 ///
 /// # Errors
 /// `invalid_response`: not the format that the tool reads, or empty where a value was expected.
@@ -47,19 +54,32 @@ pub(crate) fn decode(
     answer: &Answer,
     method: Method,
     rules: &ResponseRules,
+    masker: &Masker,
+) -> Result<Value, Failure> {
+    let mut value = read(answer, method, rules, masker)?;
+    masker.value(&mut value);
+    Ok(value)
+}
+
+fn read(
+    answer: &Answer,
+    method: Method,
+    rules: &ResponseRules,
+    masker: &Masker,
 ) -> Result<Value, Failure> {
     let no_content = matches!(answer.status, 204 | 205) || method == Method::Head;
     if no_content {
         return Ok(Value::Null);
     }
     match rules.format {
-        ResponseFormat::Text => text(answer),
+        ResponseFormat::Text => text(answer, masker),
         ResponseFormat::Json if answer.body.trim_ascii().is_empty() => {
             if rules.empty_ok {
                 Ok(Value::Null)
             } else {
                 Err(invalid(
                     answer,
+                    masker,
                     "The upstream answered with an empty body.",
                     "If an empty answer is a success, set response.empty_ok to true.",
                 ))
@@ -68,6 +88,7 @@ pub(crate) fn decode(
         ResponseFormat::Json => json::parse_response(&answer.body).map_err(|fault| {
             invalid(
                 answer,
+                masker,
                 &format!("The upstream's answer is not JSON: {}", fault.message),
                 "Check the path; an HTML page or plain text needs response.format \"text\".",
             )
@@ -75,7 +96,7 @@ pub(crate) fn decode(
     }
 }
 
-fn text(answer: &Answer) -> Result<Value, Failure> {
+fn text(answer: &Answer, masker: &Masker) -> Result<Value, Failure> {
     let body = answer
         .body
         .strip_prefix(b"\xef\xbb\xbf")
@@ -84,21 +105,28 @@ fn text(answer: &Answer) -> Result<Value, Failure> {
         Ok(text) => Ok(text.into()),
         Err(_) => Err(invalid(
             answer,
+            masker,
             "The upstream's answer is not UTF-8 text.",
             "Ask the upstream for UTF-8, such as with an Accept or Accept-Charset header.",
         )),
     }
 }
 
-fn invalid(answer: &Answer, message: &str, hint: &str) -> Failure {
+fn invalid(answer: &Answer, masker: &Masker, message: &str, hint: &str) -> Failure {
     told(
         Failure::new(FailureCode::InvalidResponse, message, hint),
         answer,
+        masker,
     )
 }
 
 /// The failure that a status outside 2xx says.
-pub(crate) fn failure(answer: &Answer, secrets: &[&str], now: DateTime<Utc>) -> Failure {
+pub(crate) fn failure(
+    answer: &Answer,
+    secrets: &[&str],
+    masker: &Masker,
+    now: DateTime<Utc>,
+) -> Failure {
     let status = answer.status;
     let failure = match status {
         401 | 403 => auth_failed(status, secrets),
@@ -136,7 +164,7 @@ pub(crate) fn failure(answer: &Answer, secrets: &[&str], now: DateTime<Utc>) -> 
         Some(pause) => failure.detail("retry_after_s", pause.as_secs()),
         None => failure,
     };
-    told(failure, answer)
+    told(failure, answer, masker)
 }
 
 fn auth_failed(status: u16, secrets: &[&str]) -> Failure {
@@ -168,27 +196,25 @@ pub(crate) fn retry_after(answer: &Answer, now: DateTime<Utc>) -> Option<std::ti
 }
 
 /// The failure with what the upstream said: status and the beginning of its body.
-fn told(failure: Failure, answer: &Answer) -> Failure {
+fn told(failure: Failure, answer: &Answer, masker: &Masker) -> Failure {
     let failure = failure.detail("status", answer.status);
     let failure = match &answer.content_type {
-        Some(content_type) => failure.detail("content_type", excerpt(content_type.as_bytes(), 100)),
+        Some(content_type) => failure.detail(
+            "content_type",
+            excerpt(content_type.as_bytes(), MAX_TYPE, masker),
+        ),
         None => failure,
     };
     if answer.body.is_empty() {
         return failure;
     }
-    failure.detail("body", excerpt(&answer.body, EXCERPT))
+    failure.detail("body", excerpt(&answer.body, EXCERPT, masker))
 }
 
-/// At most `limit` bytes as text, cut at a character.
-fn excerpt(bytes: &[u8], limit: usize) -> String {
-    let cut = &bytes[..bytes.len().min(limit)];
-    // A character that was cut in two must not become a replacement character.
-    let whole = match std::str::from_utf8(cut) {
-        Err(error) if error.error_len().is_none() => &cut[..error.valid_up_to()],
-        _ => cut,
-    };
-    String::from_utf8_lossy(whole).into_owned()
+/// At most `limit` bytes as text, cut at a character, without secrets.
+fn excerpt(bytes: &[u8], limit: usize, masker: &Masker) -> String {
+    let searched = String::from_utf8_lossy(&bytes[..bytes.len().min(SEARCHED)]);
+    masker.beginning(&searched, limit).into_owned()
 }
 
 fn essence(content_type: &str) -> &str {
@@ -200,6 +226,8 @@ mod tests {
     use super::*;
     use crate::outbound::Bytes;
     use serde_json::json;
+
+    const NONE: Masker = Masker::none();
 
     fn answer(status: u16, body: &'static [u8]) -> Answer {
         Answer {
@@ -238,24 +266,27 @@ mod tests {
     fn no_content_is_null() {
         let json = rules(ResponseFormat::Json, false);
         assert_eq!(
-            decode(&answer(204, b""), Method::Get, &json),
+            decode(&answer(204, b""), Method::Get, &json, &NONE),
             Ok(Value::Null)
         );
         assert_eq!(
-            decode(&answer(200, b""), Method::Head, &json),
+            decode(&answer(200, b""), Method::Head, &json, &NONE),
             Ok(Value::Null)
         );
-        let empty = decode(&answer(200, b" \n"), Method::Get, &json).unwrap_err();
+        let empty = decode(&answer(200, b" \n"), Method::Get, &json, &NONE).unwrap_err();
         assert_eq!(empty.code, FailureCode::InvalidResponse);
         let ok = rules(ResponseFormat::Json, true);
-        assert_eq!(decode(&answer(200, b""), Method::Get, &ok), Ok(Value::Null));
+        assert_eq!(
+            decode(&answer(200, b""), Method::Get, &ok, &NONE),
+            Ok(Value::Null)
+        );
     }
 
     #[test]
     fn json_and_text_are_read() {
         let json = rules(ResponseFormat::Json, false);
         let text = rules(ResponseFormat::Text, false);
-        let read = |body, rules| decode(&answer(200, body), Method::Get, rules);
+        let read = |body, rules| decode(&answer(200, body), Method::Get, rules, &NONE);
         assert_eq!(read(b"\xef\xbb\xbf{\"a\":1}", &json), Ok(json!({"a": 1})));
         assert_eq!(read("\u{feff}grüß".as_bytes(), &text), Ok(json!("grüß")));
         for bad in [
@@ -283,7 +314,12 @@ mod tests {
             (500, FailureCode::Upstream5xx, true),
             (599, FailureCode::Upstream5xx, true),
         ] {
-            let failure = failure(&answer(status, b"no"), &["KEY"], DateTime::UNIX_EPOCH);
+            let failure = failure(
+                &answer(status, b"no"),
+                &["KEY"],
+                &NONE,
+                DateTime::UNIX_EPOCH,
+            );
             assert_eq!((failure.code, failure.retryable), (code, retryable));
             assert_eq!(failure.details["status"], status);
             assert_eq!(failure.details["body"], "no");
@@ -292,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_refused_credential_is_named() {
-        let failure = failure(&answer(401, b""), &["API_KEY"], DateTime::UNIX_EPOCH);
+        let failure = failure(&answer(401, b""), &["API_KEY"], &NONE, DateTime::UNIX_EPOCH);
         assert!(failure.hint.contains("${API_KEY}"), "{}", failure.hint);
     }
 
@@ -300,14 +336,38 @@ mod tests {
     fn retry_after_is_told() {
         let mut limited = answer(429, b"");
         limited.retry_after = Some("7".to_owned());
-        let failure = failure(&limited, &[], DateTime::UNIX_EPOCH);
+        let failure = failure(&limited, &[], &NONE, DateTime::UNIX_EPOCH);
         assert_eq!(failure.details["retry_after_s"], 7);
     }
 
     #[test]
     fn excerpts_end_at_a_character() {
-        assert_eq!(excerpt("aä".as_bytes(), 2), "a");
-        assert_eq!(excerpt(b"a\xffb", 3), "a\u{fffd}b");
-        assert_eq!(excerpt(&[b'x'; 5000], EXCERPT).len(), EXCERPT);
+        assert_eq!(excerpt("aä".as_bytes(), 2, &NONE), "a");
+        assert_eq!(excerpt(b"a\xffb", 5, &NONE), "a\u{fffd}b");
+        assert_eq!(excerpt(&[b'x'; 5000], EXCERPT, &NONE).len(), EXCERPT);
+    }
+
+    #[test]
+    fn no_part_of_a_secret_is_told() {
+        let masker = Masker::new(&["secretsecretsecretsecretsecretsecretsecret".into()]);
+        let echo = |before: usize| -> &'static [u8] {
+            let before = "x".repeat(before);
+            format!("\"{before} secretsecretsecretsecretsecretsecretsecret\"")
+                .leak()
+                .as_bytes()
+        };
+        for before in [0, EXCERPT - 20, EXCERPT - 3, EXCERPT, 3 * EXCERPT] {
+            let failure = failure(
+                &answer(400, echo(before)),
+                &[],
+                &masker,
+                DateTime::UNIX_EPOCH,
+            );
+            let body = failure.details["body"].as_str().unwrap();
+            assert!(!body.contains("sec"), "{before}");
+        }
+        let json = rules(ResponseFormat::Json, false);
+        let value = decode(&answer(200, echo(1)), Method::Get, &json, &masker);
+        assert_eq!(value, Ok(json!("x •••")));
     }
 }

@@ -62,7 +62,7 @@ pub(crate) struct Run<'a> {
     timeline: Timeline,
     input: Value,
     /// Set as soon as a secret was read: from then on nothing leaves unmasked.
-    masker: Option<Masker>,
+    masker: Masker,
     warnings: Vec<String>,
     /// The request may have been sent, and to send it again would not be safe.
     uncertain: bool,
@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
             started_at: Utc::now(),
             timeline: Timeline::start(),
             input,
-            masker: None,
+            masker: Masker::none(),
             warnings: Vec::new(),
             uncertain: false,
             closed: false,
@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
         let draft = draft(self.tool, &self.input)?;
         self.timeline.mark("build");
         let answer = self.answer(&draft).await?;
-        let value = response::decode(&answer, config.api.method, &config.response)
+        let value = response::decode(&answer, config.api.method, &config.response, &self.masker)
             .map_err(|failure| failure.detail("request", self.request_line(&draft)))?;
         let output = self.tool.output_plan.apply(&value)?;
         let output = self.checked(output)?;
@@ -145,7 +145,7 @@ impl<'a> Run<'a> {
                 cross_host: config.api.cross_host_redirects,
                 allowed_hosts: &config.api.allowed_hosts,
             },
-            secrets: self.masker.as_ref(),
+            secrets: (!self.masker.is_idle()).then_some(&self.masker),
             format: config.response.format,
         };
         let repetition = Repetition::of(&config.retry, config.api.method, config.effects, keyed);
@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
             Ok(answer) if (200..=299).contains(&answer.status) => return Ok(answer),
             Ok(answer) => {
                 let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
-                response::failure(&answer, &names, Utc::now())
+                response::failure(&answer, &names, &self.masker, Utc::now())
             }
             Err(stopped) => repetition::failure(&stopped, repetition.repeatable),
         };
@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
         let vault = &self.executor.vault;
         let opened = vault.open_for_use(self.caller, names, for_use).await;
         let secrets = opened.map_err(credentials::refused)?;
-        self.masker = Some(credentials::masker(&secrets, draft));
+        self.masker = credentials::masker(&secrets, draft);
         self.timeline.mark("secrets");
         Ok(secrets)
     }

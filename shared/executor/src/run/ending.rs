@@ -16,7 +16,8 @@ use crate::{credentials, record, repetition};
 impl Run<'_> {
     /// Masks and records the outcome.
     pub(crate) async fn finish(mut self, mut outcome: Result<Value, Failure>) -> Execution {
-        if let Some(masker) = &self.masker {
+        let masker = &self.masker;
+        if !masker.is_idle() {
             credentials::mask(masker, &mut outcome);
             masker.value(&mut self.input);
             for warning in &mut self.warnings {
@@ -109,9 +110,7 @@ impl Drop for Run<'_> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        if let Some(masker) = &self.masker {
-            masker.value(&mut self.input);
-        }
+        self.masker.value(&mut self.input);
         let failure = repetition::abandoned(self.uncertain);
         let (db, principal) = (self.executor.db.clone(), self.caller.principal.clone());
         let (id, workspace_id) = (self.id, self.caller.workspace_id);

@@ -80,6 +80,20 @@ async fn a_secret_in_an_error_is_masked() {
 }
 
 #[tokio::test]
+async fn no_part_of_a_secret_gets_into_a_message_that_cuts_values() {
+    let echo = json!({ "n": format!("{} {VALUE}", "x".repeat(25)) });
+    let stand = Stand::answering(&echo.to_string()).await;
+    stand.stores_for_upstream().await;
+    let mut tool = stand.keyed();
+    tool["output_schema"] = json!({ "properties": { "n": { "type": "integer" } } });
+    tool["mapping"] = json!({ "response_to_output": { "n": "n" } });
+    let failure = stand.run(tool, json!({})).await.outcome.unwrap_err();
+    assert_eq!(failure.code, FailureCode::MappingFailed);
+    assert!(failure.message.contains("xxx •••"), "{}", failure.message);
+    assert!(!format!("{failure:?}").contains("s3c"));
+}
+
+#[tokio::test]
 async fn a_missing_secret_sends_nothing() {
     let stand = Stand::answering("{}").await;
     let done = stand.run(stand.keyed(), json!({})).await;

@@ -215,7 +215,15 @@ fn json_forms(value: &str, every_form: bool, list: &mut List<'_>) {
                         upper,
                         numbered,
                     };
-                    list.exact(json(value, style));
+                    let once = json(value, style);
+                    // JSON inside a text of JSON, as errors that quote a request hold it.
+                    if let Some(once) = std::str::from_utf8(&once)
+                        .ok()
+                        .filter(|once| *once != value)
+                    {
+                        list.exact(json(once, style));
+                    }
+                    list.exact(once);
                 }
             }
         }

@@ -96,23 +96,31 @@ impl Masker {
 
     /// The text without secrets.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.beginning(text, text.len())
+    }
+
+    /// The first `limit` bytes of a text, cut at a character, without secrets. One that the cut goes
+    /// through is hidden too: who cuts first leaves a part of it that no masker knows.
+    pub fn beginning<'a>(&self, text: &'a str, limit: usize) -> Cow<'a, str> {
+        let cut = text.floor_char_boundary(limit);
         let (automaton, forms) = match &self.0 {
-            Finder::Nothing => return Cow::Borrowed(text),
+            Finder::Nothing => return Cow::Borrowed(&text[..cut]),
             Finder::Everything => return Cow::Borrowed(MASK),
             Finder::Forms { automaton, forms } => (automaton, forms),
         };
-        let spans = spans(automaton, forms, text);
+        let mut spans = spans(automaton, forms, text);
+        spans.retain(|span| span.start < cut);
         if spans.is_empty() {
-            return Cow::Borrowed(text);
+            return Cow::Borrowed(&text[..cut]);
         }
-        let mut masked = String::with_capacity(text.len());
+        let mut masked = String::with_capacity(cut);
         let mut from = 0;
         for span in spans {
             masked.push_str(&text[from..span.start]);
             masked.push_str(MASK);
             from = span.end;
         }
-        masked.push_str(&text[from..]);
+        masked.push_str(text.get(from..cut).unwrap_or_default());
         Cow::Owned(masked)
     }
 
@@ -334,6 +342,24 @@ mod tests {
         let masker = masker(&["aaaaaaaa", "aaaaaaaaaaaa"]);
         assert_eq!(masker.text(&"a".repeat(100_000)), MASK);
         assert_eq!(masker.text(" aaaaaaaa aaaaaaaaa "), " ••• ••• ");
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_through_is_hidden() {
+        let masker = masker(&["secretsecret"]);
+        let text = "aä secretsecret bb";
+        for (limit, left) in [
+            (100, "aä ••• bb"),
+            (17, "aä ••• "),
+            (15, "aä •••"),
+            (5, "aä •••"),
+            (4, "aä "),
+            (2, "a"),
+            (0, ""),
+        ] {
+            assert_eq!(masker.beginning(text, limit), left, "{limit}");
+        }
+        assert_eq!(Masker::none().beginning(text, 2), "a");
     }
 
     #[test]
