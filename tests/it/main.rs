@@ -16,3 +16,4 @@ mod skip;
 mod template;
 mod tools;
 mod trips;
+mod walk;
