@@ -6,11 +6,13 @@
     reason = "these are tests"
 )]
 
+mod audit_of_use;
 mod hostile;
 mod lambda;
 mod layering;
 mod matrix;
 mod openapi;
+mod secrets;
 mod session_tokens;
 mod skip;
 mod template;

@@ -1,0 +1,5 @@
+//! Credentials that tools use.
+
+mod create;
+mod delete;
+mod list;
