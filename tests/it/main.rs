@@ -19,3 +19,4 @@ mod template;
 mod tools;
 mod trips;
 mod walk;
+mod workspaces;
