@@ -6,6 +6,7 @@
     reason = "these are tests"
 )]
 
+mod analytics;
 mod audit_of_use;
 mod hostile;
 mod lambda;
@@ -15,6 +16,7 @@ mod openapi;
 mod secrets;
 mod session_tokens;
 mod skip;
+mod system;
 mod template;
 mod tools;
 mod trips;

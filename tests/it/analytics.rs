@@ -1,0 +1,4 @@
+//! The execution log.
+
+mod list_executions;
+mod read_execution;

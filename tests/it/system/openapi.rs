@@ -1,0 +1,48 @@
+//! `GET /openapi.json`.
+
+use testkit::TestApp;
+
+#[tokio::test]
+async fn names_the_product_and_its_public_address() {
+    let app = TestApp::setup()
+        .config(|config| config.public_url = Some("https://tools.example.com/prod".to_owned()))
+        .start()
+        .await;
+    let response = app.anon().get("/openapi.json").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    let document = response.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(
+        document["servers"][0]["url"],
+        "https://tools.example.com/prod"
+    );
+    assert!(document["paths"]["/api/v1/tools/{tool_id}/execute"]["post"].is_object());
+}
+
+#[tokio::test]
+async fn every_operation_tells_its_purpose_and_its_answers() {
+    let app = TestApp::start().await;
+    let document = app.anon().get("/openapi.json").await.json();
+    let mut count = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let told = format!("{method} {path}");
+            count += 1;
+            assert!(operation["operationId"].is_string(), "{told}");
+            assert!(operation["summary"].is_string(), "{told}");
+            assert!(operation["tags"][0].is_string(), "{told}");
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(
+                answers.keys().any(|status| status.starts_with('2')),
+                "{told}"
+            );
+            if path.starts_with("/api/v1/") {
+                for status in ["400", "401", "500", "503"] {
+                    assert!(answers.contains_key(status), "{told}: {status}");
+                }
+            }
+        }
+    }
+    assert!(count >= 25, "{count}");
+}
