@@ -8,16 +8,20 @@
 
 mod analytics;
 mod audit_of_use;
+mod freshness;
 mod hostile;
+mod http_limits;
 mod lambda;
 mod layering;
 mod matrix;
 mod openapi;
+mod restart;
 mod secrets;
 mod session_tokens;
 mod skip;
 mod system;
 mod template;
+mod tenancy;
 mod tools;
 mod trips;
 mod walk;
