@@ -17,6 +17,7 @@ mod matrix;
 mod openapi;
 mod restart;
 mod secrets;
+mod secrets_never_leak;
 mod session_tokens;
 mod skip;
 mod system;
