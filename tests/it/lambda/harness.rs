@@ -200,28 +200,30 @@ fn deliver(api: &Api, id: &str, answer: Answer) -> StatusCode {
 /// Where the functions' binaries are: `LAMBDA_BIN_DIR` (release binaries, say), else beside this test's own binary, where they
 /// are built first. `--tests` gives them the features that `cargo test --workspace` chose, so that little is compiled anew.
 fn binaries() -> &'static Path {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    DIRECTORY.get_or_init(|| {
-        if let Some(directory) = std::env::var_os("LAMBDA_BIN_DIR") {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-            return root.join(directory);
-        }
-        let test = std::env::current_exe().unwrap();
-        let directory = test.parent().and_then(Path::parent).unwrap();
-        let mut build =
-            std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        build.args(["build", "--quiet", "--workspace", "--bins", "--tests"]);
-        if directory
-            .file_name()
-            .is_some_and(|profile| profile == "release")
-        {
-            build.arg("--release");
-        }
-        assert!(
-            build.status().unwrap().success(),
-            "the functions do not build"
-        );
-        directory.to_path_buf()
-    })
+    static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match DIRECTORY.get_or_init(build) {
+        Ok(directory) => directory,
+        Err(told) => panic!("the functions do not build:\n{told}"),
+    }
+}
+
+fn build() -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if let Some(directory) = std::env::var_os("LAMBDA_BIN_DIR") {
+        return Ok(root.join(directory));
+    }
+    let test = std::env::current_exe().unwrap();
+    let directory = test.parent().and_then(Path::parent).unwrap();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = std::process::Command::new(cargo);
+    build.current_dir(root);
+    build.args(["build", "--quiet", "--workspace", "--bins", "--tests"]);
+    if directory.ends_with("release") {
+        build.arg("--release");
+    }
+    let output = build.output().unwrap();
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    Ok(directory.to_path_buf())
 }
