@@ -57,17 +57,24 @@ impl Home {
             _ => (wanted, None),
         };
         make_private(&dir, account)?;
-        let socket_dir = if dir.join(socket_name()).as_os_str().len() > LONGEST_SOCKET {
-            let short = PathBuf::from("/tmp").join(format!("pg-{}", &fingerprint(&dir)[..16]));
-            make_private(&short, account)?;
-            short
-        } else {
-            dir.clone()
-        };
+        let socket_dir = socket_dir(&dir, account)?;
         Ok(Self {
             dir,
             account,
             notice,
+            socket_dir,
+        })
+    }
+
+    /// A directory inside another server's, as that one's account: both live in the same place.
+    pub(crate) fn within(other: &Self, name: &str) -> Result<Self, Error> {
+        let dir = other.dir.join(name);
+        make_private(&dir, other.account)?;
+        let socket_dir = socket_dir(&dir, other.account)?;
+        Ok(Self {
+            dir,
+            account: other.account,
+            notice: None,
             socket_dir,
         })
     }
@@ -111,6 +118,16 @@ impl Home {
 
 fn socket_name() -> String {
     format!(".s.PGSQL.{PORT}")
+}
+
+/// The directory itself, or a shorter one where its path is too long for a socket.
+fn socket_dir(dir: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
+    if dir.join(socket_name()).as_os_str().len() <= LONGEST_SOCKET {
+        return Ok(dir.to_owned());
+    }
+    let short = PathBuf::from("/tmp").join(format!("pg-{}", &fingerprint(dir)[..16]));
+    make_private(&short, account)?;
+    Ok(short)
 }
 
 /// Creates a directory that only its owner may enter.

@@ -10,6 +10,7 @@ mod binaries;
 mod download;
 mod error;
 mod home;
+mod pooler;
 mod postmaster;
 mod server;
 mod throwaway;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use binaries::{Binaries, Search};
 pub use error::Error;
+pub use pooler::{Pooler, PoolerError};
 pub use server::Server;
 pub use throwaway::Throwaway;
 pub use wire::Rows;

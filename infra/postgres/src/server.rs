@@ -93,17 +93,11 @@ impl Server {
 
     /// A connection URL for `database`, as `user`.
     pub fn url(&self, user: &str, database: &str) -> String {
-        let dir = self.home.socket_dir().as_os_str().as_encoded_bytes();
-        let host: String = dir
-            .iter()
-            .map(|byte| match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
-                    char::from(*byte).to_string()
-                }
-                other => format!("%{other:02X}"),
-            })
-            .collect();
-        format!("postgres:///{database}?host={host}&user={user}")
+        socket_url(self.home.socket_dir(), user, database)
+    }
+
+    pub(crate) const fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The directory with the data, and a word when it is not the one that was asked for.
@@ -149,6 +143,22 @@ impl Server {
         }
         postmaster::stop(&self.home, self.child.take())
     }
+}
+
+/// A connection URL for what listens on the usual socket in `dir`.
+pub(crate) fn socket_url(dir: &Path, user: &str, database: &str) -> String {
+    let host: String = dir
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                char::from(*byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    format!("postgres:///{database}?host={host}&user={user}")
 }
 
 impl Drop for Server {

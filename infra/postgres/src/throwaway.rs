@@ -1,6 +1,5 @@
 //! A cluster for tests: fast because it forgets, gone when the test process is gone.
 
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::binaries::Search;
 use crate::error::{Doing, Error};
+use crate::home::Home;
 use crate::postmaster;
 use crate::server::Server;
 use crate::wire::Rows;
@@ -29,9 +29,9 @@ const SETTINGS: [&str; 8] = [
 ];
 
 /// Waits until the test process ends, however it ends: its side of the pipe closes then.
-const WATCH: &str = "cat >/dev/null; kill -QUIT \"$1\" 2>/dev/null; \
+const WATCH: &str = "cat >/dev/null; kill -\"$2\" \"$1\" 2>/dev/null; \
     n=0; while kill -0 \"$1\" 2>/dev/null && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done; \
-    rm -rf \"$2\"";
+    rm -rf \"$3\"";
 
 /// A throw-away cluster. Keep one per test process, in a static: a small watcher process stops it
 /// and removes its files when the process ends, even when it is killed.
@@ -39,8 +39,7 @@ const WATCH: &str = "cat >/dev/null; kill -QUIT \"$1\" 2>/dev/null; \
 pub struct Throwaway {
     server: Server,
     dir: PathBuf,
-    /// Its standard input is the pipe; kept open, never written to.
-    watcher: Child,
+    watcher: Watcher,
     /// One at a time: Postgres refuses to copy a template while somebody else copies it into files.
     creating: Mutex<()>,
 }
@@ -57,8 +56,7 @@ impl Throwaway {
             .map_or(0, |since| since.subsec_nanos());
         let dir = base.join(format!("pg-test-{}-{nanos}", std::process::id()));
         let server = Server::start_with(&dir, search, &SETTINGS, false)?;
-        let watcher = watch(server.pid().unwrap_or_default(), &dir)
-            .doing(|| "starting the watcher".to_owned())?;
+        let watcher = Watcher::of(server.pid().unwrap_or_default(), "QUIT", &dir)?;
         Ok(Self {
             server,
             dir,
@@ -120,6 +118,10 @@ impl Throwaway {
         self.server.sql(database, statements)
     }
 
+    pub(crate) const fn home(&self) -> &Home {
+        self.server.home()
+    }
+
     /// The directory with its socket and its files.
     pub fn directory(&self) -> &Path {
         self.server.directory()
@@ -129,22 +131,39 @@ impl Throwaway {
 impl Drop for Throwaway {
     fn drop(&mut self) {
         let _ = self.server.leave();
-        drop(self.watcher.stdin.take());
-        let _ = self.watcher.wait();
+        self.watcher.dismiss();
         let _ = postmaster::remove(&self.dir);
     }
 }
 
-fn watch(pid: i32, dir: &Path) -> io::Result<Child> {
-    Command::new("sh")
-        .args(["-c", WATCH, "sh", &pid.to_string()])
-        .arg(dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .current_dir("/")
-        .process_group(0)
-        .spawn()
+/// Ends a server and removes its files when this process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    /// Its standard input is the pipe; kept open, never written to.
+    process: Child,
+}
+
+impl Watcher {
+    /// Watches over the server `pid`, which ends at `signal`, and its directory.
+    pub(crate) fn of(pid: i32, signal: &str, dir: &Path) -> Result<Self, Error> {
+        let process = Command::new("sh")
+            .args(["-c", WATCH, "sh", &pid.to_string(), signal])
+            .arg(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .current_dir("/")
+            .process_group(0)
+            .spawn()
+            .doing(|| "starting the watcher".to_owned())?;
+        Ok(Self { process })
+    }
+
+    /// Lets it do its work now, and waits for it.
+    pub(crate) fn dismiss(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
 }
 
 fn memory() -> Option<PathBuf> {
