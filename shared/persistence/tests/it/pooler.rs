@@ -1,113 +1,22 @@
 //! Behind a real PgBouncer in transaction mode everybody gets their own rows.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
 use domain::caller::Principal;
 use persistence::{DatabaseConfig, Db, Entry, PoolMode, tools, workspaces};
+use postgres::{Pooler, PoolerError};
 
 use crate::cluster::{Database, cluster};
 use crate::skip::skip;
 
-struct PgBouncer {
-    process: Child,
-    directory: PathBuf,
-    port: u16,
-}
+/// Two server connections for all clients, so that they must share.
+const SERVERS: u32 = 2;
 
-impl PgBouncer {
-    /// `None` when the program is not installed. Two server connections for all clients, so that they must share.
-    fn start(database: &str) -> Option<Self> {
-        let program = [
-            "/usr/sbin/pgbouncer",
-            "/usr/bin/pgbouncer",
-            "/usr/local/bin/pgbouncer",
-        ]
-        .into_iter()
-        .find(|path| Path::new(path).exists())?;
-        let sockets = cluster().directory();
-        let owner = fs::metadata(sockets).unwrap();
-        let directory = std::env::temp_dir().join(format!("pgbouncer-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let url: Vec<String> = cluster()
-            .url("authenticator", database)
-            .split("host=")
-            .skip(1)
-            .map(|rest| {
-                rest.split('&')
-                    .next()
-                    .unwrap_or_default()
-                    .replace("%2F", "/")
-            })
-            .collect();
-        let host = url.first().unwrap();
-        let ini = directory.join("pgbouncer.ini");
-        fs::write(
-            &ini,
-            format!(
-                "[databases]\n{database} = host={host} dbname={database} user=authenticator\n\
-                 [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-                 auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 100\n"
-            ),
-        )
-        .unwrap();
-        let mut command = Command::new(program);
-        command
-            .arg("-q")
-            .arg(&ini)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        // Refuses to be root; the sockets are their owner's.
-        if nobody_else_may_be_root() {
-            command.uid(owner.uid()).gid(owner.gid());
-        }
-        let mut process = command.spawn().unwrap();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = process.try_wait().unwrap() {
-                panic!("pgbouncer ended: {status}");
-            }
-            std::thread::yield_now();
-        }
-        Some(Self {
-            process,
-            directory,
-            port,
-        })
-    }
-
-    fn client(&self, database: &str) -> Db {
-        Db::open(&DatabaseConfig {
-            url: format!(
-                "postgres://authenticator@127.0.0.1:{}/{database}",
-                self.port
-            ),
-            pool_mode: PoolMode::Transaction,
-            max_connections: 2,
-        })
-        .unwrap()
-    }
-}
-
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.directory);
-    }
-}
-
-fn nobody_else_may_be_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+fn client(pooler: &Pooler, database: &Database) -> Db {
+    Db::open(&DatabaseConfig {
+        url: pooler.url("authenticator", &database.name),
+        pool_mode: PoolMode::Transaction,
+        max_connections: 2,
+    })
+    .unwrap()
 }
 
 /// Every statement of a request, twenty times; how many answers were this person's own.
@@ -123,7 +32,7 @@ async fn visits(db: Db, slug: String, principal: Principal) -> usize {
             .begin_as(&principal, Some(place.workspace_id))
             .await
             .unwrap();
-        let mine = workspaces::mine(&mut tx).await.unwrap();
+        let mine = workspaces::mine(&mut tx, None, 200).await.unwrap();
         let delta = tools::changed_since(&mut tx, place.workspace_id, 0)
             .await
             .unwrap();
@@ -137,12 +46,15 @@ async fn visits(db: Db, slug: String, principal: Principal) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn everybody_gets_their_own_rows_behind_a_transaction_pooler() {
     let database = Database::new().await;
-    let Some(pooler) = PgBouncer::start(&database.name) else {
-        skip(
-            "pooler::everybody_gets_their_own_rows_behind_a_transaction_pooler",
-            "pgbouncer is not installed",
-        );
-        return;
+    let pooler = match Pooler::start(cluster(), SERVERS, &["authenticator"]) {
+        Ok(pooler) => pooler,
+        Err(PoolerError::NotFound) => {
+            return skip(
+                "pooler::everybody_gets_their_own_rows_behind_a_transaction_pooler",
+                "pgbouncer is not installed",
+            );
+        }
+        Err(error) => panic!("{error}"),
     };
     let mut clients = Vec::new();
     for number in 0..8 {
@@ -153,7 +65,7 @@ async fn everybody_gets_their_own_rows_behind_a_transaction_pooler() {
             .await
             .unwrap();
         clients.push(tokio::spawn(visits(
-            pooler.client(&database.name),
+            client(&pooler, &database),
             slug,
             persona.principal,
         )));
