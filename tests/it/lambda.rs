@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use event::{Fill, Told};
 use harness::Function;
+use runtime::PoolMode;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use testkit::{TestApp, global_quote};
@@ -94,6 +95,13 @@ impl Scene {
             (
                 "DATABASE_URL",
                 config.database_url.expose_secret().to_owned(),
+            ),
+            (
+                "DATABASE_POOL_MODE",
+                match config.database_pool_mode {
+                    PoolMode::Session => "session".to_owned(),
+                    PoolMode::Transaction => "transaction".to_owned(),
+                },
             ),
             ("SUPABASE_JWT_SECRET", secret(&config.jwt_secret)),
             ("JWT_ISSUER", config.jwt_issuer.clone().unwrap_or_default()),

@@ -8,6 +8,7 @@
 
 mod analytics;
 mod audit_of_use;
+mod crowd;
 mod freshness;
 mod hostile;
 mod http_limits;

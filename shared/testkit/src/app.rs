@@ -93,6 +93,7 @@ impl Setup {
     async fn start_on(self, database: Arc<TestDatabase>, upstream: Arc<FakeUpstream>) -> TestApp {
         logs::keep();
         let mut config = Config::with_database(database.url());
+        config.database_pool_mode = database.pool_mode();
         config.database_max_connections = 4;
         config.jwt_secret = Some(JWT_SECRET.into());
         config.jwt_issuer = Some(ISSUER.to_owned());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use domain::caller::{Principal, Role};
 use domain::ids::{UserId, WorkspaceId};
 use persistence::{DatabaseConfig, Db, Insert, PoolMode, members, workspaces};
-use postgres::{OWNER, Search, Throwaway};
+use postgres::{OWNER, Pooler, Search, Throwaway};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -49,6 +49,29 @@ pub fn cluster() -> &'static Throwaway {
     })
 }
 
+/// Server connections that the pooler has for each database: fewer than an app asks for, so that its
+/// requests and other apps on the same database must share.
+pub const POOLED: u32 = 2;
+
+/// PgBouncer in transaction mode, when `TEST_POOLER=pgbouncer` asks for it: apps then reach their
+/// databases through it. Test set-up and [`TestDatabase::sql`] do not.
+///
+/// # Panics
+/// When it is asked for and cannot be had.
+pub fn pooler() -> Option<&'static Pooler> {
+    static POOLER: OnceLock<Option<Pooler>> = OnceLock::new();
+    POOLER
+        .get_or_init(|| match std::env::var("TEST_POOLER").as_deref() {
+            Err(_) | Ok("") => None,
+            Ok("pgbouncer") => match Pooler::start(cluster(), POOLED, &[LOGIN]) {
+                Ok(pooler) => Some(pooler),
+                Err(error) => panic!("TEST_POOLER=pgbouncer: {error}"),
+            },
+            Ok(other) => panic!("TEST_POOLER={other}: only pgbouncer is known"),
+        })
+        .as_ref()
+}
+
 /// A migrated database with the tenants in it, dropped at the end.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -74,9 +97,20 @@ impl TestDatabase {
         Self { name, tenants }
     }
 
-    /// As the application connects.
+    /// As the application connects: directly, or through the [`pooler`].
     pub fn url(&self) -> String {
-        cluster().url(LOGIN, &self.name)
+        match pooler() {
+            Some(pooler) => pooler.url(LOGIN, &self.name),
+            None => cluster().url(LOGIN, &self.name),
+        }
+    }
+
+    /// How connections are shared on the way of [`TestDatabase::url`].
+    pub fn pool_mode(&self) -> PoolMode {
+        match pooler() {
+            Some(_) => PoolMode::Transaction,
+            None => PoolMode::Session,
+        }
     }
 
     /// As the owner of everything, who sees all rows.

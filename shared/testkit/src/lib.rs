@@ -15,9 +15,10 @@ mod tool;
 pub mod upstream;
 
 pub use app::{Setup, TestApp};
-pub use database::{Tenants, TestDatabase, cluster};
+pub use database::{POOLED, Tenants, TestDatabase, cluster, pooler};
 pub use dns::Dns;
 pub use persona::{Persona, Response};
+pub use postgres::Pooler;
 pub use tokens::{Jwks, Signer, Token};
 pub use tool::{RegisteredTool, ToolBuilder};
 pub use upstream::{Answer, FakeUpstream, Reply};
