@@ -147,7 +147,7 @@ impl Rule {
         let place = match &self.source {
             Source::Const(value) => {
                 let rule = || format!("{}{}", within.rule, self.output);
-                let spent = within.budget.spend(&self.output, value);
+                let spent = within.budget.spend_member(&self.output, value);
                 return spent
                     .map(|()| Some(value.clone()))
                     .map_err(|why| too_large(why, rule()));
@@ -263,7 +263,7 @@ impl At<'_> {
 
     /// Before a value is copied into the output.
     fn spend(&self, value: &Value) -> Result<(), Failure> {
-        let spent = self.within.budget.spend(self.output, value);
+        let spent = self.within.budget.spend_member(self.output, value);
         spent.map_err(|why| too_large(why, self.rule()))
     }
 

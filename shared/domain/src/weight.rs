@@ -10,6 +10,9 @@ const MOST: usize = 64 * 1024 * 1024;
 /// What a value weighs besides its texts.
 const EACH: usize = 16;
 
+/// What it weighs more as a member of an object: its name, its place in the index.
+const MEMBER: usize = 64;
+
 /// More would have been copied than one output may weigh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this copies the response so often that the output would be larger than 64 MB")]
@@ -25,10 +28,15 @@ impl Budget {
         Self(Cell::new(MOST))
     }
 
-    /// Takes the weight of a value that is about to be copied, under a name or none.
-    pub(crate) fn spend(&self, name: &str, value: &Value) -> Result<(), TooLarge> {
-        let left = take(self.0.get(), name.len())?;
-        self.0.set(weigh(value, left)?);
+    /// Takes the weight of a value that is about to be copied.
+    pub(crate) fn spend(&self, value: &Value) -> Result<(), TooLarge> {
+        self.0.set(weigh(value, self.0.get())?);
+        Ok(())
+    }
+
+    /// The same for one that becomes the member of an object.
+    pub(crate) fn spend_member(&self, name: &str, value: &Value) -> Result<(), TooLarge> {
+        self.0.set(weigh_member(name, value, self.0.get())?);
         Ok(())
     }
 }
@@ -44,10 +52,14 @@ fn weigh(value: &Value, left: usize) -> Result<usize, TooLarge> {
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(left),
         Value::String(text) => take(left, text.len()),
         Value::Array(items) => items.iter().try_fold(left, |left, item| weigh(item, left)),
-        Value::Object(members) => members.iter().try_fold(left, |left, (name, value)| {
-            weigh(value, take(left, name.len())?)
-        }),
+        Value::Object(members) => members
+            .iter()
+            .try_fold(left, |left, (name, value)| weigh_member(name, value, left)),
     }
+}
+
+fn weigh_member(name: &str, value: &Value, left: usize) -> Result<usize, TooLarge> {
+    weigh(value, take(left, MEMBER + name.len())?)
 }
 
 #[cfg(test)]
@@ -60,17 +72,23 @@ mod tests {
     fn what_is_copied_adds_up() {
         let budget = Budget::full();
         let half = json!(["x".repeat(MOST / 2)]);
-        assert_eq!(budget.spend("a", &half), Ok(()));
-        assert_eq!(budget.spend("a", &half), Err(TooLarge));
+        assert_eq!(budget.spend_member("a", &half), Ok(()));
+        assert_eq!(budget.spend_member("a", &half), Err(TooLarge));
         // What was refused is not counted.
-        assert_eq!(budget.spend("a", &json!({"a": [1, null, true]})), Ok(()));
+        assert_eq!(
+            budget.spend_member("a", &json!({"a": [1, null, true]})),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_response_of_the_default_size_may_be_copied_once() {
         let ones = Value::from(vec![1; 5 * 1024 * 1024 / 2]);
-        let budget = Budget::full();
-        assert_eq!(budget.spend("", &ones), Ok(()));
-        assert_eq!(budget.spend("", &ones), Err(TooLarge));
+        let objects = Value::from(vec![json!({"a": 1}); 5 * 1024 * 1024 / 8]);
+        for value in [&ones, &objects] {
+            let budget = Budget::full();
+            assert_eq!(budget.spend(value), Ok(()));
+            assert_eq!(budget.spend(value), Err(TooLarge));
+        }
     }
 }

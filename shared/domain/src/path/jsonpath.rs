@@ -55,7 +55,7 @@ impl Query {
         }
         // `$..*` finds a value again with everything that it stands in.
         let budget = Budget::full();
-        nodes.iter().try_for_each(|node| budget.spend("", node))?;
+        nodes.iter().try_for_each(|node| budget.spend(node))?;
         Ok(Some(Cow::Owned(nodes.into_iter().cloned().collect())))
     }
 
