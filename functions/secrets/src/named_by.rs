@@ -1,11 +1,13 @@
 //! Which tools name a secret already, to which host they would send it, and whether an admin saved them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use domain::binding;
 use domain::caller::{Caller, Role};
 use domain::ids::{SecretName, ToolId, UserId};
-use persistence::{Tx, members, tools};
+use persistence::tools::SavedTool;
+use persistence::{Tx, keys, members, tools};
 use vault::NamingTool;
 use web::Problem;
 
@@ -30,13 +32,12 @@ pub(crate) async fn named_by(
         .db
         .begin_as(&caller.principal, Some(caller.workspace_id))
         .await?;
-    let admins = admins(&mut tx, caller).await?;
+    let admins = Admins::read(&mut tx, caller).await?;
     let mut named_by = Vec::with_capacity(naming.len());
     for (id, host) in naming {
         let saved = tools::by_id(&mut tx, caller.workspace_id, &id).await?;
-        let author = saved.and_then(|saved| saved.updated_by).map(UserId);
         named_by.push(NamingTool {
-            saved_by_admin: host.is_some() && author.is_some_and(|author| admins.contains(&author)),
+            saved_by_admin: host.is_some() && saved.is_some_and(|saved| admins.saved(&saved)),
             host: host.unwrap_or_default(),
         });
     }
@@ -44,11 +45,31 @@ pub(crate) async fn named_by(
     Ok(named_by)
 }
 
-async fn admins(tx: &mut Tx, caller: &Caller) -> Result<HashSet<UserId>, Problem> {
-    let members = members::page(tx, caller.workspace_id).await?;
-    Ok(members
-        .into_iter()
-        .filter(|member| member.role >= Role::Admin)
-        .map(|member| member.user_id)
-        .collect())
+/// The workspace's admins, and since when they have given out keys that are less than they are.
+struct Admins {
+    ids: HashSet<UserId>,
+    lesser_keys: HashMap<UserId, DateTime<Utc>>,
+}
+
+impl Admins {
+    async fn read(tx: &mut Tx, caller: &Caller) -> Result<Self, Problem> {
+        let members = members::page(tx, caller.workspace_id).await?;
+        let admins = members
+            .into_iter()
+            .filter(|member| member.role >= Role::Admin);
+        let lesser_keys = keys::first_member_keys(tx, caller.workspace_id).await?;
+        Ok(Self {
+            ids: admins.map(|member| member.user_id).collect(),
+            lesser_keys: lesser_keys.into_iter().collect(),
+        })
+    }
+
+    /// Whether it is certain that an admin saved the tool. A tool that was saved with a key has the
+    /// key's maker as its author, so an admin's word counts only for what is older than such keys.
+    fn saved(&self, tool: &SavedTool) -> bool {
+        tool.updated_by.map(UserId).is_some_and(|author| {
+            let lesser = self.lesser_keys.get(&author);
+            self.ids.contains(&author) && lesser.is_none_or(|since| tool.updated_at < *since)
+        })
+    }
 }

@@ -65,6 +65,13 @@ row! {
     }
 }
 
+row! {
+    struct FirstRow {
+        created_by: Uuid,
+        created_at: DateTime<Utc>,
+    }
+}
+
 impl TryFrom<KeyRow> for Key {
     type Error = Error;
 
@@ -95,6 +102,14 @@ const PAGE: &str = "
       and revoked_at is null
     order by created_at, id";
 
+/// Those that are revoked as well: what was saved with them stays.
+const FIRST_MEMBER_KEYS: &str = "
+    select created_by, min(created_at) as created_at
+    from identity.api_keys
+    where workspace_id = $1
+      and role = 'member'
+    group by created_by";
+
 const REVOKE: &str = "
     update identity.api_keys
     set revoked_at = now()
@@ -106,6 +121,12 @@ const REVOKE: &str = "
 pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("keys::insert", INSERT, Authenticated, KeyRow),
     statement!("keys::page", PAGE, Authenticated, KeyRow),
+    statement!(
+        "keys::first_member_keys",
+        FIRST_MEMBER_KEYS,
+        Authenticated,
+        FirstRow
+    ),
     statement!("keys::revoke", REVOKE, Authenticated, Affected),
 ];
 
@@ -137,6 +158,23 @@ pub async fn page(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Key>, Error
         .into_iter()
         .map(Key::try_from)
         .collect()
+}
+
+/// Since when each maker of keys has had one that may save tools without being an admin's.
+///
+/// # Errors
+/// The database's.
+pub async fn first_member_keys(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+) -> Result<Vec<(UserId, DateTime<Utc>)>, Error> {
+    let rows = tx
+        .all(query_as::<_, FirstRow>(FIRST_MEMBER_KEYS).bind(workspace.0))
+        .await?;
+    let firsts = rows.into_iter();
+    Ok(firsts
+        .map(|row| (UserId(row.created_by), row.created_at))
+        .collect())
 }
 
 /// Ends a key now. False when there is no such key, or it was revoked before.

@@ -196,3 +196,27 @@ async fn belongs_to_admins() {
     let rows = app.sql("select count(*) from secrets.secrets");
     assert_eq!(rows.single(), Some("0"));
 }
+
+#[tokio::test]
+async fn a_tool_saved_with_an_admins_lesser_key_vouches_for_no_host() {
+    let (app, _other) = with_two_upstreams().await;
+    let alice = app.alice();
+    let key = json!({ "name": "ci", "role": "member" });
+    let key = alice.post("/api/v1/workspaces/a/keys", &key).await.json();
+    let machine = alice.with_token(key["value"].as_str().unwrap());
+    let tool = machine.registers(keyed("/machines")).await;
+    let one = format!("/api/v1/workspaces/a/keys/{}", key["id"].as_str().unwrap());
+    // Not even when the key is gone.
+    for _ in 0..2 {
+        let made = alice.post("/api/v1/secrets", &api_key()).await;
+        assert_eq!(made.status(), 400, "{}", made.text());
+        assert_eq!(made.code(), "hosts_required");
+        alice.delete(&one).await;
+    }
+    // Another admin, who gave out no such key, may vouch for it.
+    let mut read = tool.document.clone();
+    read["description"] = json!("Read and found good.");
+    app.admin().put(&tool.saved_path(), &read).await;
+    let made = alice.post("/api/v1/secrets", &api_key()).await;
+    assert_eq!(made.status(), 201, "{}", made.text());
+}
