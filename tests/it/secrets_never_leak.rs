@@ -141,8 +141,6 @@ fn exposed(path: &str) -> ToolBuilder {
         .auth(json!({ "method": "basic", "username_ref": "user", "password_ref": "${PASSWORD}" }))
         .set("/api/params", json!({ "key": "${CANARY}" }))
         .set("/api/headers", json!({ "X-Password": "Token ${PASSWORD}" }))
-        .set("/api/timeout_ms", 700)
-        .set("/api/connect_timeout_ms", 300)
         .set("/retry", json!({ "max_attempts": 1 }))
 }
 
@@ -287,7 +285,9 @@ async fn not_from_a_failure_of_any_kind() {
         ("/type", "invalid_response"),
         ("/no-json", "invalid_response"),
     ] {
-        runs(&app, &alice, exposed(path), Some(code)).await;
+        let hurried = code == "timeout";
+        let tool = exposed(path).set("/api/timeout_ms", if hurried { 700 } else { 20_000 });
+        runs(&app, &alice, tool, Some(code)).await;
     }
     let price = json!({ "type": "object", "properties": { "price": { "type": "number" } }, "required": ["price"] });
     let mapping = json!({ "response_to_output": { "price": "prise" } });
