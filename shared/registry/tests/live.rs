@@ -105,9 +105,9 @@ async fn a_tool_saved_through_one_registry_is_live_in_another_at_once() {
         .register(&alice.asks().await, document("quote", "first"))
         .await
         .unwrap();
-    assert_eq!((saved.tool_id.as_str(), saved.version), ("quote", 1));
+    assert_eq!((saved.tool_id.as_str(), saved.saved.version), ("quote", 1));
     let catalog = there.catalog(&alice.asks().await).await.unwrap();
-    assert_eq!(catalog.tool(&id("quote")).unwrap().hash, saved.hash);
+    assert_eq!(catalog.tool(&id("quote")).unwrap().hash, saved.saved.hash);
 
     here.register(&alice.asks().await, document("other", "stays"))
         .await
@@ -240,23 +240,38 @@ async fn conflicts_are_told_with_the_current_version() {
         .register(&caller, document("quote", "x"))
         .await
         .unwrap_err();
-    assert!(matches!(again, Error::Exists { version: 1, hash } if hash == first.hash));
+    assert!(matches!(again, Error::Exists { version: 1, hash } if hash == first.saved.hash));
 
-    let second = registry.revise(&caller, &quote, document("quote", "2"), Some(&first.hash));
+    let second = registry.revise(
+        &caller,
+        &quote,
+        document("quote", "2"),
+        Some(&first.saved.hash),
+    );
     let second = second.await.unwrap();
-    assert_eq!(second.version, 2);
+    assert_eq!(second.saved.version, 2);
     let stale = registry
-        .revise(&caller, &quote, document("quote", "3"), Some(&first.hash))
+        .revise(
+            &caller,
+            &quote,
+            document("quote", "3"),
+            Some(&first.saved.hash),
+        )
         .await;
-    assert!(matches!(stale, Err(Error::Conflict { version: 2, hash }) if hash == second.hash));
+    assert!(
+        matches!(stale, Err(Error::Conflict { version: 2, hash }) if hash == second.saved.hash)
+    );
     let same = registry
         .revise(&caller, &quote, document("quote", "2"), None)
         .await
         .unwrap();
-    assert_eq!(same.version, 2);
+    assert_eq!(same.saved.version, 2);
 
     let restored = registry.restore(&caller, &quote, 1).await.unwrap();
-    assert_eq!((restored.version, &restored.hash), (3, &first.hash));
+    assert_eq!(
+        (restored.saved.version, &restored.saved.hash),
+        (3, &first.saved.hash)
+    );
     assert!(matches!(
         registry.restore(&caller, &quote, 9).await,
         Err(Error::NotFound)
@@ -284,7 +299,7 @@ async fn conflicts_are_told_with_the_current_version() {
         .register(&caller, document("quote", "5"))
         .await
         .unwrap();
-    assert_eq!(revived.version, 4);
+    assert_eq!(revived.saved.version, 4);
 }
 
 #[tokio::test]
