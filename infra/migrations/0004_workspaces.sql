@@ -60,7 +60,7 @@ create index memberships_of_user on identity.memberships (user_id, workspace_id)
 -- call, once per statement (`(select …)` makes it so). Claims narrow it: `workspace_id` to one workspace, `max_role` to an
 -- API key's rights. It looks across tenants to answer, hence definer.
 create function identity.reach(minimum text) returns uuid[]
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     person uuid := auth.uid();
@@ -77,6 +77,12 @@ begin
         where m.user_id = person
           and m.rank >= needed
           and (only_one is null or m.workspace_id = only_one)
+          and not exists (
+              select
+              from identity.profiles p
+              where p.id = person
+                and p.disabled_at is not null
+          )
     );
 end
 $$;
@@ -89,7 +95,7 @@ grant execute on function identity.rank(text), identity.key_id() to authenticate
 -- A workspace keeps an owner. The workspace's row is locked, so that two owners cannot leave at once; it is gone already
 -- when the workspace itself is being deleted.
 create function identity.keep_an_owner() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if old.role <> 'owner' or (tg_op = 'UPDATE' and new.role = 'owner') then
         return coalesce(new, old);

@@ -19,7 +19,7 @@ create table catalog.names (
 -- Stamps a tool or flow with the revision at which it changed, and with who changed it when: the server says so, never
 -- the statement. Definer, because nobody else writes revisions.
 create function catalog.stamp() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into catalog.revisions as r (workspace_id, revision)
     values (new.workspace_id, 1)
@@ -41,7 +41,7 @@ revoke execute on function catalog.stamp() from public;
 
 -- Takes the id for this kind, or refuses it when it is the other's. The kind is the trigger's argument.
 create function catalog.take_name() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into catalog.names as n (workspace_id, id, kind)
     values (new.workspace_id, new.id, tg_argv[0])

@@ -57,7 +57,7 @@ create trigger touch before update of version, hash, manifest, name, description
 
 -- Definer: who installs may not change the publisher's row, but it counts.
 create function catalog.count_install() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if tg_op = 'INSERT' then
         update catalog.publications p set installs = p.installs + 1 where p.id = new.publication_id;

@@ -60,7 +60,7 @@ create function secrets.fetch_for_use(
 ) returns table (
     id uuid, name text, provider text, version int, nonce bytea, ciphertext bytea, allowed_hosts text[], reference text,
     data_key_id uuid, wrapped bytea, master_key_id text
-) language plpgsql volatile security definer set search_path = '' as $$
+) language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     perform set_config('request.jwt.claims', claims, true);
     if not workspace = any (identity.reach('member')) then

@@ -18,7 +18,7 @@ create table orchestration.runs (
     idempotency_key text check (char_length(idempotency_key) between 1 and 255),
     input_hash bytea check (octet_length(input_hash) = 32),
     -- A run of a step `flow` belongs to that step.
-    parent_run_id uuid references orchestration.runs on delete cascade,
+    parent_run_id uuid,
     parent_step_id text collate "C",
     door text not null default 'rest' check (door in ('rest', 'model', 'mcp', 'flow')),
     started_by uuid default auth.uid() references identity.profiles on delete set null,
@@ -29,6 +29,9 @@ create table orchestration.runs (
     -- Of run_events; grows under the run's lock.
     last_seq bigint not null default 0,
     constraint runs_idempotency_key unique (workspace_id, idempotency_key),
+    -- What belongs to a run names its workspace too, so nobody can hang it on another workspace's run.
+    unique (workspace_id, id),
+    foreign key (workspace_id, parent_run_id) references orchestration.runs (workspace_id, id) on delete cascade,
     foreign key (workspace_id, flow_id, flow_version) references orchestration.flow_versions,
     constraint runs_parent_whole check (num_nulls(parent_run_id, parent_step_id) in (0, 2)),
     constraint runs_end check ((status in ('succeeded', 'failed', 'cancelled')) = (finished_at is not null))
@@ -36,12 +39,12 @@ create table orchestration.runs (
 create index runs_of_flow on orchestration.runs (workspace_id, flow_id, created_at desc, id);
 create index runs_flow_version on orchestration.runs (workspace_id, flow_id, flow_version);
 create index runs_of_workspace on orchestration.runs (workspace_id, created_at desc, id);
-create index runs_parent on orchestration.runs (parent_run_id) where parent_run_id is not null;
+create index runs_parent on orchestration.runs (workspace_id, parent_run_id) where parent_run_id is not null;
 create index runs_started_by on orchestration.runs (started_by);
 create index runs_deadline on orchestration.runs (deadline_at) where finished_at is null;
 
 create table orchestration.run_steps (
-    run_id uuid not null references orchestration.runs on delete cascade,
+    run_id uuid not null,
     -- `quotes`, `quotes[3]` for a child of a map, `mail~compensate` for a compensation.
     step_id text collate "C" not null,
     workspace_id uuid not null,
@@ -71,9 +74,10 @@ create table orchestration.run_steps (
     created_at timestamptz not null default now(),
     started_at timestamptz,
     finished_at timestamptz,
-    primary key (run_id, step_id)
+    primary key (run_id, step_id),
+    foreign key (workspace_id, run_id) references orchestration.runs (workspace_id, id) on delete cascade
 );
-create index run_steps_workspace on orchestration.run_steps (workspace_id);
+create index run_steps_run on orchestration.run_steps (workspace_id, run_id);
 create index run_steps_children on orchestration.run_steps (run_id, parent_step_id) where parent_step_id is not null;
 create index run_steps_due on orchestration.run_steps (not_before) where status = 'ready';
 create index run_steps_leases on orchestration.run_steps (lease_until) where status = 'running';
@@ -81,18 +85,19 @@ create index run_steps_leases on orchestration.run_steps (lease_until) where sta
 create index run_steps_sleeping on orchestration.run_steps (not_before) where status = 'running' and lease_until is null;
 
 create table orchestration.run_edges (
-    run_id uuid not null references orchestration.runs on delete cascade,
+    run_id uuid not null,
     from_step text collate "C" not null,
     to_step text collate "C" not null,
     workspace_id uuid not null,
-    primary key (run_id, from_step, to_step)
+    primary key (run_id, from_step, to_step),
+    foreign key (workspace_id, run_id) references orchestration.runs (workspace_id, id) on delete cascade
 );
 create index run_edges_back on orchestration.run_edges (run_id, to_step);
-create index run_edges_workspace on orchestration.run_edges (workspace_id);
+create index run_edges_run on orchestration.run_edges (workspace_id, run_id);
 
 -- Append-only history of claims; only the outcome is filled in later.
 create table orchestration.step_attempts (
-    run_id uuid not null references orchestration.runs on delete cascade,
+    run_id uuid not null,
     step_id text collate "C" not null,
     attempt int not null check (attempt >= 1),
     workspace_id uuid not null,
@@ -102,26 +107,28 @@ create table orchestration.step_attempts (
     finished_at timestamptz,
     outcome text check (outcome in ('succeeded', 'failed', 'fenced', 'lease_expired', 'cancelled', 'unknown')),
     error json,
-    primary key (run_id, step_id, attempt)
+    primary key (run_id, step_id, attempt),
+    foreign key (workspace_id, run_id) references orchestration.runs (workspace_id, id) on delete cascade
 );
-create index step_attempts_workspace on orchestration.step_attempts (workspace_id);
+create index step_attempts_run on orchestration.step_attempts (workspace_id, run_id);
 
 -- Every transition, in order: what the event stream reads, resumable by seq.
 create table orchestration.run_events (
-    run_id uuid not null references orchestration.runs on delete cascade,
+    run_id uuid not null,
     seq bigint not null check (seq >= 1),
     workspace_id uuid not null,
     at timestamptz not null default now(),
     kind text not null check (kind ~ '^[a-z_]+(\.[a-z_]+)*$'),
     step_id text collate "C",
     payload json not null default '{}',
-    primary key (run_id, seq)
+    primary key (run_id, seq),
+    foreign key (workspace_id, run_id) references orchestration.runs (workspace_id, id) on delete cascade
 );
-create index run_events_workspace on orchestration.run_events (workspace_id);
+create index run_events_run on orchestration.run_events (workspace_id, run_id);
 
 -- What ends a wait step or an approval; the first one counts.
 create table orchestration.signals (
-    run_id uuid not null references orchestration.runs on delete cascade,
+    run_id uuid not null,
     step_id text collate "C" not null,
     workspace_id uuid not null,
     payload json,
@@ -129,9 +136,10 @@ create table orchestration.signals (
     sent_by uuid default auth.uid() references identity.profiles on delete set null,
     at timestamptz not null default now(),
     applied_at timestamptz,
-    primary key (run_id, step_id)
+    primary key (run_id, step_id),
+    foreign key (workspace_id, run_id) references orchestration.runs (workspace_id, id) on delete cascade
 );
-create index signals_workspace on orchestration.signals (workspace_id);
+create index signals_run on orchestration.signals (workspace_id, run_id);
 create index signals_sent_by on orchestration.signals (sent_by);
 create index signals_open on orchestration.signals (at) where applied_at is null;
 

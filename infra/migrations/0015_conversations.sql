@@ -3,7 +3,7 @@
 create table orchestration.conversations (
     id uuid primary key,
     workspace_id uuid not null references identity.workspaces on delete cascade,
-    previous_id uuid references orchestration.conversations on delete set null,
+    previous_id uuid,
     provider_id text check (char_length(provider_id) <= 512),
     model text not null check (char_length(model) between 1 and 256),
     status text not null default 'running' check (status in ('running', 'succeeded', 'failed', 'cancelled')),
@@ -19,10 +19,14 @@ create table orchestration.conversations (
     created_by uuid default auth.uid() references identity.profiles on delete set null,
     key_id uuid default identity.key_id(),
     created_at timestamptz not null default now(),
-    finished_at timestamptz
+    finished_at timestamptz,
+    -- Only a conversation of the same workspace is continued.
+    unique (workspace_id, id),
+    foreign key (workspace_id, previous_id) references orchestration.conversations (workspace_id, id)
+        on delete set null (previous_id)
 );
-create index conversations_workspace on orchestration.conversations (workspace_id, id);
-create index conversations_previous on orchestration.conversations (previous_id) where previous_id is not null;
+create index conversations_previous on orchestration.conversations (workspace_id, previous_id)
+    where previous_id is not null;
 create index conversations_created_by on orchestration.conversations (created_by);
 
 alter table orchestration.conversations enable row level security, force row level security;

@@ -44,7 +44,7 @@ create table orchestration.execution_rollups (
 create index execution_rollups_of_tool on orchestration.execution_rollups (workspace_id, tool_id, hour);
 
 create function orchestration.forget_executions() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     delete from orchestration.executions e where e.workspace_id = old.id;
     return null;
@@ -77,7 +77,7 @@ grant select, insert, update, delete on orchestration.execution_rollups to servi
 create function orchestration.record_execution(
     claims text, id uuid, workspace uuid, tool_id text, tool_version int, door text, success boolean, error_code text,
     input json, output json, error json, timeline json, warnings json, started_at timestamptz, duration_us bigint
-) returns void language plpgsql volatile security definer set search_path = '' as $$
+) returns void language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     token jsonb := claims;
     person uuid := token ->> 'sub';

@@ -19,7 +19,7 @@ create trigger touch before update on registry.reviews for each row execute func
 
 -- Definer: a reviewer may not change the publisher's row, but the average must move.
 create function registry.count_review() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if tg_op in ('UPDATE', 'DELETE') then
         update catalog.publications p

@@ -9,7 +9,7 @@
 create function identity.enter(
     claims text, selector text,
     out outcome text, out workspace_id uuid, out role text, out catalog_revision bigint
-) language plpgsql volatile security definer set search_path = '' as $$
+) language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     token jsonb := claims;
     person uuid := token ->> 'sub';
@@ -89,7 +89,7 @@ create function identity.enter_with_key(
     key_hash bytea, selector text,
     out outcome text, out workspace_id uuid, out role text, out catalog_revision bigint,
     out key_id uuid, out key_role text, out user_id uuid, out email text
-) language plpgsql volatile security definer set search_path = '' as $$
+) language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     found_key record;
 begin
@@ -135,7 +135,7 @@ grant execute on function identity.enter(text, text), identity.enter_with_key(by
 -- membership. No row when the slug is taken. A key lives in one workspace and makes no other.
 create function identity.create_workspace(workspace_name text, workspace_slug text)
 returns table (id uuid, name text, slug text, role text, created_at timestamptz)
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     person uuid := auth.uid();
     made record;

@@ -6,6 +6,7 @@
     reason = "these are tests"
 )]
 
+mod attacks;
 mod cluster;
 mod connection;
 mod entry;
@@ -13,6 +14,7 @@ mod executions;
 mod layout;
 mod neighbours;
 mod pooler;
+mod races;
 mod rules;
 mod secrets;
 mod skip;
