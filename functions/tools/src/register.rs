@@ -40,11 +40,11 @@ pub(crate) async fn register(
 ) -> Result<Response, Problem> {
     let registered = tools.registry.register(&caller, config).await?;
     tools.bind_secrets(&caller, &registered.config).await;
-    let tag = etag(&registered.hash);
+    let tag = etag(&registered.saved.hash);
     let answer = Created(RegisteredTool {
         tool_id: registered.tool_id.to_string(),
         registered: true,
-        version: registered.version,
+        version: registered.saved.version,
     });
     Ok(([(ETAG, tag)], answer).into_response())
 }

@@ -30,6 +30,5 @@ pub(crate) async fn restore(
 ) -> Result<Response, Problem> {
     let restored = tools.registry.restore(&caller, &id, n).await?;
     tools.bind_secrets(&caller, &restored.config).await;
-    let saved = tools.registry.saved(&caller, &id).await?;
-    Ok(SavedView::try_from(saved)?.tagged())
+    Ok(SavedView::try_from(restored.saved)?.tagged())
 }

@@ -37,6 +37,5 @@ pub(crate) async fn revise(
         .revise(&caller, &id, config, read.as_deref())
         .await?;
     tools.bind_secrets(&caller, &revised.config).await;
-    let saved = tools.registry.saved(&caller, &id).await?;
-    Ok(SavedView::try_from(saved)?.tagged())
+    Ok(SavedView::try_from(revised.saved)?.tagged())
 }

@@ -27,7 +27,6 @@ pub(crate) async fn save(
 ) -> Result<Response, Problem> {
     let registered = tools.registry.register(&caller, config).await?;
     tools.bind_secrets(&caller, &registered.config).await;
-    let saved = tools.registry.saved(&caller, &registered.tool_id).await?;
-    let saved = SavedView::try_from(saved)?.tagged();
+    let saved = SavedView::try_from(registered.saved)?.tagged();
     Ok((StatusCode::CREATED, saved).into_response())
 }

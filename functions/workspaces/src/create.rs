@@ -18,7 +18,7 @@ pub(crate) struct NewWorkspace {
     /// What people call it: 1 to 100 characters.
     #[schema(example = "Research")]
     name: String,
-    /// Its unique short name: 1 to 63 characters of a-z, 0-9 and -. Absent: made from `name`.
+    /// Its unique short name: 1 to 63 characters of a-z and 0-9, with single - between them. Absent: made from `name`.
     #[schema(example = "research", required = false)]
     slug: String,
 }
@@ -40,7 +40,7 @@ impl FromFields for NewWorkspace {
         if !is_slug(&slug) {
             fields.refuse(
                 "slug",
-                "a slug has 1 to 63 characters of a-z, 0-9 and -, the first and last no -, and is no UUID",
+                "a slug has 1 to 63 characters of a-z and 0-9 with single - between them, and is no UUID",
                 "state one, such as my-team",
             );
         }
@@ -73,6 +73,7 @@ fn is_slug(text: &str) -> bool {
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
         && !text.starts_with('-')
         && !text.ends_with('-')
+        && !text.contains("--")
         && text.parse::<uuid::Uuid>().is_err()
 }
 
@@ -129,6 +130,7 @@ mod tests {
             "a-",
             "A",
             "a_b",
+            "a--b",
             "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11",
         ] {
             assert!(!is_slug(bad), "{bad}");

@@ -16,7 +16,7 @@ pub(crate) const EMAIL: &str = "developer@example.com";
 pub(crate) async fn enter(rooms: &Rooms) -> Result<Caller, Error> {
     let principal = Principal::user(UserId(USER), Some(EMAIL.to_owned()));
     let mut tx = rooms.db.begin_as(&principal, None).await?;
-    let mine = workspaces::mine(&mut tx).await?;
+    let mine = workspaces::mine(&mut tx, None, 1).await?;
     tx.commit().await?;
     let id = match mine.first() {
         Some(workspace) => workspace.id,

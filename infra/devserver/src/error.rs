@@ -39,7 +39,10 @@ pub enum Error {
         reason: String,
     },
     /// Migrations did not apply.
-    #[error("the database cannot be migrated: {reason}")]
+    #[error(
+        "the database cannot be migrated: {reason}\nWith the embedded database, `cargo run -- --fresh` begins with \
+         an empty one (the old data is lost)."
+    )]
     Migration {
         /// The causes, outermost first.
         reason: String,

@@ -100,7 +100,9 @@ const PAGE: &str = "
     from identity.api_keys
     where workspace_id = $1
       and revoked_at is null
-    order by created_at, id";
+      and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid))
+    order by created_at, id
+    limit $4";
 
 /// Those that are revoked as well: what was saved with them stays.
 const FIRST_MEMBER_KEYS: &str = "
@@ -148,16 +150,23 @@ pub async fn insert(tx: &mut Tx, key: &NewKey<'_>) -> Result<Key, Error> {
     .try_into()
 }
 
-/// The workspace's keys that are not revoked, oldest first.
+/// The workspace's keys that are not revoked, oldest first, after the one made then of that id.
 ///
 /// # Errors
 /// The database's.
-pub async fn page(tx: &mut Tx, workspace: WorkspaceId) -> Result<Vec<Key>, Error> {
-    tx.all(query_as::<_, KeyRow>(PAGE).bind(workspace.0))
-        .await?
-        .into_iter()
-        .map(Key::try_from)
-        .collect()
+pub async fn page(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Key>, Error> {
+    let query = query_as::<_, KeyRow>(PAGE)
+        .bind(workspace.0)
+        .bind(after.map(|(made, _)| made))
+        .bind(after.map(|(_, id)| id))
+        .bind(limit);
+    let rows = tx.all(query).await?;
+    rows.into_iter().map(Key::try_from).collect()
 }
 
 /// Since when each maker of keys has had one that may save tools without being an admin's.

@@ -79,7 +79,7 @@ pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
         .map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error)
             | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => Error::from(error),
-            other => Error::Configuration(format!("the database cannot be migrated: {other}")),
+            other => Error::Configuration(other.to_string()),
         })?;
     let after = applied(&mut connection).await?;
     let _ = connection.close().await;

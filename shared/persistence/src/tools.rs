@@ -112,6 +112,7 @@ row! {
     struct Head {
         version: i32,
         hash: String,
+        retired: bool,
     }
 }
 
@@ -133,22 +134,15 @@ macro_rules! saved {
     };
 }
 
+/// A new id. A row that stands in the way is left alone: its lock may be waited for only by those who
+/// do not hold the workspace's revision yet, and the insert's trigger has taken that one.
 const INSERT: &str = concat!(
     "
     with saved as (
         insert into catalog.tools as t
             (workspace_id, id, name, description, tags, enabled, source, version, hash)
         values ($1, $2, $3, $4, $5, $6, $7, 1, $8)
-        on conflict (workspace_id, id) do update
-        set name = excluded.name,
-            description = excluded.description,
-            tags = excluded.tags,
-            enabled = excluded.enabled,
-            source = excluded.source,
-            version = t.version + 1,
-            hash = excluded.hash,
-            retired_at = null
-        where t.retired_at is not null
+        on conflict (workspace_id, id) do nothing
         returning t.workspace_id, t.id, t.version, t.hash, t.name, t.description, t.tags,
                   t.enabled, t.source, t.created_at, t.updated_at, t.created_by, t.updated_by
     ), versioned as (
@@ -165,20 +159,21 @@ const INSERT: &str = concat!(
 );
 
 const HEAD: &str = "
-    select t.version, t.hash
+    select t.version, t.hash, t.retired_at is not null as retired
     from catalog.tools t
     where t.workspace_id = $1
-      and t.id = $2
-      and t.retired_at is null";
+      and t.id = $2";
 
+/// Every change of an existing tool begins here: first the tool's row, then (by trigger) the workspace's
+/// revision. In one order, changes wait for each other and never deadlock.
 const LOCK: &str = "
-    select t.version, t.hash
+    select t.version, t.hash, t.retired_at is not null as retired
     from catalog.tools t
     where t.workspace_id = $1
       and t.id = $2
-      and t.retired_at is null
     for update";
 
+/// The next version; a retired tool comes back with it.
 const REVISE: &str = concat!(
     "
     with saved as (
@@ -189,7 +184,8 @@ const REVISE: &str = concat!(
             enabled = $6,
             source = $7,
             version = t.version + 1,
-            hash = $8
+            hash = $8,
+            retired_at = null
         where t.workspace_id = $1
           and t.id = $2
         returning t.workspace_id, t.id, t.version, t.hash, t.name, t.description, t.tags,
@@ -269,18 +265,24 @@ pub(crate) const STATEMENTS: &[Statement] = &[
 /// # Errors
 /// [`Error::Conflict`] on `names_pkey` when a flow has the id; [`Error::Forbidden`] below member.
 pub async fn insert(tx: &mut Tx, tool: &NewTool<'_>) -> Result<Insert, Error> {
-    // Twice: a tool that stood in the way may be retired before it can be looked at.
-    for _ in 0..2 {
-        if let Some(saved) = tx.maybe(bound(INSERT, tool)).await? {
-            return Ok(Insert::Created(saved));
+    let there = match tx.maybe(head_of(LOCK, tool)).await? {
+        Some(head) if head.retired => {
+            return Ok(Insert::Created(tx.one(bound(REVISE, tool)).await?));
         }
-        if let Some(Head { version, hash }) =
-            tx.maybe(head_of(HEAD, tool.workspace_id, tool.id)).await?
-        {
-            return Ok(Insert::Exists { version, hash });
-        }
+        Some(head) => Some(head),
+        None => match tx.maybe(bound(INSERT, tool)).await? {
+            Some(saved) => return Ok(Insert::Created(saved)),
+            // Somebody saved it between the look and the insert; no lock any more, see INSERT.
+            None => tx.maybe(head_of(HEAD, tool)).await?,
+        },
+    };
+    match there {
+        Some(head) if !head.retired => Ok(Insert::Exists {
+            version: head.version,
+            hash: head.hash,
+        }),
+        Some(_) | None => Err(Error::timed_out("the tool keeps changing")),
     }
-    Err(Error::timed_out("the tool keeps changing"))
 }
 
 /// Saves the next version of a tool; `if_match` is the hash that the caller last saw.
@@ -292,7 +294,11 @@ pub async fn revise(
     tool: &NewTool<'_>,
     if_match: Option<&str>,
 ) -> Result<Revise, Error> {
-    let Some(head) = tx.maybe(head_of(LOCK, tool.workspace_id, tool.id)).await? else {
+    let Some(head) = tx
+        .maybe(head_of(LOCK, tool))
+        .await?
+        .filter(|head| !head.retired)
+    else {
         return Ok(Revise::NotFound);
     };
     if if_match.is_some_and(|expected| expected != head.hash) {
@@ -373,12 +379,10 @@ fn one_of<'q>(workspace: WorkspaceId, id: &'q ToolId) -> crate::db::Query<'q, Sa
     query_as(BY_ID).bind(workspace.0).bind(id.as_str())
 }
 
-fn head_of<'q>(
-    sql: &'static str,
-    workspace: WorkspaceId,
-    id: &'q ToolId,
-) -> crate::db::Query<'q, Head> {
-    query_as(sql).bind(workspace.0).bind(id.as_str())
+fn head_of<'q>(sql: &'static str, tool: &NewTool<'q>) -> crate::db::Query<'q, Head> {
+    query_as(sql)
+        .bind(tool.workspace_id.0)
+        .bind(tool.id.as_str())
 }
 
 fn bound<'q>(sql: &'static str, tool: &NewTool<'q>) -> crate::db::Query<'q, SavedTool> {

@@ -60,7 +60,9 @@ const MINE: &str = "
     from identity.memberships m
     join identity.workspaces w on w.id = m.workspace_id
     where m.user_id = (select auth.uid())
-    order by w.created_at, w.id";
+      and ($1::timestamptz is null or (w.created_at, w.id) > ($1, $2::uuid))
+    order by w.created_at, w.id
+    limit $3";
 
 const BY_ID: &str = "
     select w.id, w.name, w.slug, m.role, w.created_at
@@ -98,16 +100,21 @@ pub async fn create(
     }
 }
 
-/// The asking person's workspaces, oldest first.
+/// The asking person's workspaces, oldest first, after the one made then of that id.
 ///
 /// # Errors
 /// The database's.
-pub async fn mine(tx: &mut Tx) -> Result<Vec<Workspace>, Error> {
-    tx.all(query_as::<_, WorkspaceRow>(MINE))
-        .await?
-        .into_iter()
-        .map(Workspace::try_from)
-        .collect()
+pub async fn mine(
+    tx: &mut Tx,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Workspace>, Error> {
+    let query = query_as::<_, WorkspaceRow>(MINE)
+        .bind(after.map(|(made, _)| made))
+        .bind(after.map(|(_, id)| id))
+        .bind(limit);
+    let rows = tx.all(query).await?;
+    rows.into_iter().map(Workspace::try_from).collect()
 }
 
 /// One of the asking person's workspaces.

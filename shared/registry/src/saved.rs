@@ -16,15 +16,13 @@ use crate::live::Registry;
 /// Where a tool comes from that a person saved.
 const BY_HAND: &str = "api";
 
-/// What was saved.
+/// What was saved: by this call, whatever others have saved since.
 #[derive(Clone, Debug)]
 pub struct Registered {
     /// The tool's id.
     pub tool_id: ToolId,
-    /// The version that now is current.
-    pub version: i32,
-    /// Its hash.
-    pub hash: String,
+    /// The version as it was saved.
+    pub saved: SavedTool,
     /// What its document means.
     pub config: ToolConfig,
 }
@@ -63,8 +61,7 @@ impl Checked {
     fn registered(self, saved: SavedTool) -> Registered {
         Registered {
             tool_id: self.config.id.clone(),
-            version: saved.version,
-            hash: saved.hash,
+            saved,
             config: self.config,
         }
     }

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use domain::fault::Fault;
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -103,7 +103,7 @@ fn invalid_json(fault: Fault) -> Problem {
 
 async fn read(request: Request) -> Result<Vec<u8>, Problem> {
     if !is_json(request.headers()) {
-        let detail = "the content-type must be application/json (UTF-8)";
+        let detail = "the content-type must be application/json (UTF-8), without a content-encoding";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     let announced = content_length(request.headers()).unwrap_or(0);
@@ -148,10 +148,16 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// One content type, JSON in UTF-8, not compressed.
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(text)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(Ok(text)), None) = (types.next().map(HeaderValue::to_str), types.next()) else {
         return false;
     };
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return false;
+    }
     let mut parts = text.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     essence.eq_ignore_ascii_case("application/json")
@@ -387,5 +393,19 @@ mod tests {
             assert_eq!(is_json(&headers), expected, "{text}");
         }
         assert!(!is_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn takes_one_content_type_and_no_encoding() {
+        let json = || HeaderValue::from_static("application/json");
+        let mut headers = HeaderMap::new();
+        headers.append(CONTENT_TYPE, json());
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
+        assert!(is_json(&headers));
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(!is_json(&headers));
+        headers.remove(CONTENT_ENCODING);
+        headers.append(CONTENT_TYPE, json());
+        assert!(!is_json(&headers));
     }
 }

@@ -86,7 +86,13 @@ impl Params {
         if given.len() > 1 {
             self.refuse(name, format!("{name} is given twice"), "give it once");
         }
-        given.pop().map(|(_, value)| value)
+        let text = given.pop().map(|(_, value)| value)?;
+        if text.contains('\0') {
+            let message = format!("{name} holds the character U+0000");
+            self.refuse(name, message, "leave it out");
+            return None;
+        }
+        Some(text)
     }
 
     /// A parameter that is parsed further.

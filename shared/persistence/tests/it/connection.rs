@@ -88,7 +88,7 @@ async fn a_connection_that_dies_inside_a_transaction_is_an_error() {
     let mut tx = database.db.begin_as(&alice.principal, None).await.unwrap();
     database.sql(CUT);
     assert!(
-        workspaces::mine(&mut tx)
+        workspaces::mine(&mut tx, None, 200)
             .await
             .unwrap_err()
             .is_unavailable()
@@ -150,7 +150,7 @@ async fn nobody_inherits_the_claims_of_the_request_before() {
     let db = open(&database.name, 1);
     let slugs = async |principal: &Principal| {
         let mut tx = db.begin_as(principal, None).await.unwrap();
-        let mine = workspaces::mine(&mut tx).await.unwrap();
+        let mine = workspaces::mine(&mut tx, None, 200).await.unwrap();
         tx.commit().await.unwrap();
         mine.into_iter()
             .map(|workspace| workspace.slug)
@@ -160,7 +160,7 @@ async fn nobody_inherits_the_claims_of_the_request_before() {
     assert_eq!(slugs(&bob.principal).await, ["bob"]);
     let mut tx = db.begin_anonymous().await.unwrap();
     assert!(matches!(
-        workspaces::mine(&mut tx).await,
+        workspaces::mine(&mut tx, None, 200).await,
         Err(Error::Forbidden)
     ));
 }

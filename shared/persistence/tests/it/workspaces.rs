@@ -13,7 +13,7 @@ async fn who_makes_a_workspace_owns_it_and_only_members_see_it() {
     let alice = database.persona("alice").await;
     let bob = database.persona("bob").await;
     let mut tx = database.db.begin_as(&alice.principal, None).await.unwrap();
-    let mine = workspaces::mine(&mut tx).await.unwrap();
+    let mine = workspaces::mine(&mut tx, None, 200).await.unwrap();
     assert_eq!(mine.len(), 1);
     assert_eq!(
         (mine[0].slug.as_str(), mine[0].role),
