@@ -38,14 +38,19 @@ pub(crate) fn one_token(bytes: &[u8]) -> Result<&str, Reason> {
     if bytes.len() > MAX_TOKEN_BYTES {
         return Err(Reason::TooLarge);
     }
-    if bytes.iter().any(|b| matches!(b, b' ' | b',' | b'\t')) {
-        return Err(Reason::Several);
-    }
-    let of_a_token = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(b);
-    if !bytes.iter().all(of_a_token) {
-        return Err(Reason::Malformed);
+    if !bytes.iter().all(|b| of_a_token(*b)) {
+        let separated = bytes.iter().any(|b| matches!(b, b' ' | b',' | b'\t'));
+        return Err(if separated {
+            Reason::Several
+        } else {
+            Reason::Malformed
+        });
     }
     std::str::from_utf8(bytes).map_err(|_| Reason::Malformed)
+}
+
+const fn of_a_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
 #[cfg(test)]

@@ -87,22 +87,35 @@ impl Principal {
         }
     }
 
-    /// The claims that row-level security reads (`request.jwt.claims`): `sub`, `role`, and for a
-    /// key or a chosen workspace also `workspace_id`, `max_role` and `key_id`.
-    pub fn claims(&self, workspace: Option<WorkspaceId>) -> serde_json::Value {
-        let mut claims = serde_json::json!({ "sub": self.user_id, "role": "authenticated" });
-        if let Some(email) = &self.email {
-            claims["email"] = email.as_str().into();
-        }
-        if let Some(workspace) = workspace.or(self.key.as_ref().map(|key| key.workspace_id)) {
-            claims["workspace_id"] = workspace.to_string().into();
-        }
-        if let Some(key) = &self.key {
-            claims["key_id"] = key.id.to_string().into();
-            claims["max_role"] = key.role.as_str().into();
-        }
-        claims
+    /// The claims that row-level security reads (`request.jwt.claims`), as JSON text: `sub`, `role`,
+    /// and for a key or a chosen workspace also `workspace_id`, `max_role` and `key_id`.
+    pub fn claims(&self, workspace: Option<WorkspaceId>) -> String {
+        let key = self.key.as_ref();
+        let claims = Claims {
+            sub: self.user_id,
+            role: "authenticated",
+            email: self.email.as_deref(),
+            workspace_id: workspace.or(key.map(|key| key.workspace_id)),
+            key_id: key.map(|key| key.id),
+            max_role: key.map(|key| key.role.as_str()),
+        };
+        // Strings and ids always can be written; if they could not, no text is nobody's claims.
+        serde_json::to_string(&claims).unwrap_or_default()
     }
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: UserId,
+    role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace_id: Option<WorkspaceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<ApiKeyId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_role: Option<&'static str>,
 }
 
 /// A principal inside one workspace: what nearly every operation needs.

@@ -155,7 +155,7 @@ impl Db {
         principal: &Principal,
         workspace: Option<WorkspaceId>,
     ) -> Result<Tx, Error> {
-        self.begin("authenticated", &principal.claims(workspace).to_string())
+        self.begin("authenticated", &principal.claims(workspace))
             .await
     }
 

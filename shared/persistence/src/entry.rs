@@ -103,7 +103,7 @@ impl Db {
         principal: &Principal,
         selector: Option<&str>,
     ) -> Result<Entry, Error> {
-        let claims = principal.claims(None).to_string();
+        let claims = principal.claims(None);
         let rows = self
             .once(|| {
                 query_as::<_, EntryRow>(ENTER)

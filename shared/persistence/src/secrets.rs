@@ -331,7 +331,7 @@ pub async fn fetch_for_use(
     names: &[SecretName],
     purpose: Use<'_>,
 ) -> Result<Vec<SealedSecret>, Error> {
-    let claims = principal.claims(Some(workspace)).to_string();
+    let claims = principal.claims(Some(workspace));
     let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
     let rows = db
         .once(|| {

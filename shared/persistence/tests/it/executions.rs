@@ -34,7 +34,7 @@ pub(crate) async fn record(
             input: &input,
             output: success.then_some(&output),
             error: (!success).then_some(&error),
-            timeline: &json!({ "send_us": 12 }),
+            timeline: r#"{"send_us":12}"#,
             warnings: None,
             started_at: DateTime::<Utc>::UNIX_EPOCH,
             duration_us: 1234,
@@ -72,7 +72,7 @@ async fn recording_again_changes_nothing() {
     let database = Database::new().await;
     let alice = database.persona("alice").await;
     let id = record(&database, &alice, "quote", true).await.unwrap();
-    let (input, timeline) = (json!({ "other": 1 }), json!({}));
+    let input = json!({ "other": 1 });
     executions::record(
         &database.db,
         &alice.principal,
@@ -87,7 +87,7 @@ async fn recording_again_changes_nothing() {
             input: &input,
             output: None,
             error: None,
-            timeline: &timeline,
+            timeline: "{}",
             warnings: None,
             started_at: DateTime::<Utc>::UNIX_EPOCH,
             duration_us: 1,
