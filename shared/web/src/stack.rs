@@ -172,6 +172,8 @@ fn finish(response: &mut Response, id: &str) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
+    // Room for all of them at once: growing one by one would rehash what is there.
+    headers.reserve(8);
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);
     }
