@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -134,7 +134,7 @@ fn program() -> Option<PathBuf> {
 }
 
 /// What `pgbouncer --version` says first: "PgBouncer 1.18.0".
-fn version(program: &PathBuf) -> (u32, u32) {
+fn version(program: &Path) -> (u32, u32) {
     let output = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
@@ -149,7 +149,7 @@ fn numbers(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
-fn spawn(home: &Home, program: &PathBuf) -> Result<Child, Error> {
+fn spawn(home: &Home, program: &Path) -> Result<Child, Error> {
     let log = File::create(home.log()).doing(|| format!("creating {}", home.log().display()))?;
     let errors = log
         .try_clone()
