@@ -17,6 +17,8 @@ mod pooler;
 mod races;
 mod rules;
 mod secrets;
+// Shared with the tests of the whole product, which no crate below them can import.
+#[path = "../../../../tests/it/skip.rs"]
 mod skip;
 mod statements;
 mod tools;
