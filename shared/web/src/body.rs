@@ -103,7 +103,8 @@ fn invalid_json(fault: Fault) -> Problem {
 
 async fn read(request: Request) -> Result<Vec<u8>, Problem> {
     if !is_json(request.headers()) {
-        let detail = "the content-type must be application/json (UTF-8), without a content-encoding";
+        let detail =
+            "the content-type must be application/json (UTF-8), without a content-encoding";
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     let announced = content_length(request.headers()).unwrap_or(0);

@@ -84,7 +84,10 @@ mod tests {
         let cursor = encode("keys", &made);
         assert_eq!(decode::<Made>("keys", &cursor).unwrap(), made);
         for bad in ["x", "1.x", "99999999999999999999.0"] {
-            assert!(decode::<Made>("keys", &encode("keys", &bad)).is_err(), "{bad}");
+            assert!(
+                decode::<Made>("keys", &encode("keys", &bad)).is_err(),
+                "{bad}"
+            );
         }
     }
 

@@ -125,7 +125,7 @@ async fn a_name_is_judged_by_every_address_it_has() {
         let lookups = rig.lookups().split_off(before);
         assert_eq!(
             lookups,
-            [host.clone()],
+            std::slice::from_ref(&host),
             "{told}: one look-up, of exactly this name"
         );
         assert_eq!(answer.status, 500, "{told}");

@@ -183,7 +183,12 @@ async fn a_key_acts_as_its_maker_capped_in_its_workspace() {
         assert_eq!(membership.role, Role::Viewer);
         // What a later transaction of this principal may do is capped too.
         let mut tx = database.db.begin_as(&principal, None).await.unwrap();
-        assert_eq!(keys::page(&mut tx, alice.workspace, None, 50).await.unwrap(), []);
+        assert_eq!(
+            keys::page(&mut tx, alice.workspace, None, 50)
+                .await
+                .unwrap(),
+            []
+        );
         tx.commit().await.unwrap();
         let again = member(database.db.enter(&principal, None).await.unwrap());
         assert_eq!(again.role, Role::Viewer);
