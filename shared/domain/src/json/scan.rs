@@ -74,7 +74,7 @@ impl Scan {
         at
     }
 
-    /// Judges the `\uXXXX` at `at`; answers the byte after it (after both halves of a pair).
+    /// Judges the `\uHHHH` at `at`; answers the byte after it (after both halves of a pair).
     fn escape(&mut self, bytes: &[u8], at: usize) -> usize {
         let Some(unit) = hex4(bytes, at + 2) else {
             return at + 2;
