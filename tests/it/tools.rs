@@ -1,4 +1,5 @@
 //! Registering, running and versioning tools.
 
+mod builtin;
 mod execute;
 mod register;

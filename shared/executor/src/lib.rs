@@ -6,6 +6,7 @@
 //! No database connection is held while the upstream is waited for.
 
 mod attempt;
+mod code;
 mod credentials;
 mod error;
 mod execute;

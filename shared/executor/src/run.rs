@@ -1,7 +1,9 @@
 //! One execution under way: the sequence of its effects.
 
+mod code;
 mod ending;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +21,7 @@ use uuid::Uuid;
 use vault::mask::Masker;
 
 use crate::attempt;
+use crate::code::Outside;
 use crate::credentials;
 use crate::error::ExecuteError;
 use crate::execute::{ExecuteOptions, Executor, accept, draft};
@@ -29,7 +32,7 @@ use crate::timeline::Timeline;
 use crate::{input, response};
 
 /// Longest synchronous execution: below the gateway's 29 s.
-const MAX_DEADLINE: Duration = Duration::from_secs(25);
+pub(crate) const MAX_DEADLINE: Duration = Duration::from_secs(25);
 /// Faults of an output that are told.
 const MAX_OUTPUT_FAULTS: usize = 10;
 
@@ -66,6 +69,8 @@ pub(crate) struct Run<'a> {
     warnings: Vec<String>,
     /// The request may have been sent, and to send it again would not be safe.
     uncertain: bool,
+    /// What a code-based tool did outside.
+    outside: Option<Arc<Outside>>,
     /// Its row is written, or there is nothing to write.
     closed: bool,
 }
@@ -91,6 +96,7 @@ impl<'a> Run<'a> {
             masker: None,
             warnings: Vec::new(),
             uncertain: false,
+            outside: None,
             closed: false,
         }
     }
@@ -111,6 +117,10 @@ impl<'a> Run<'a> {
         }
         accept(self.tool, &mut self.input, self.options.door)?;
         self.timeline.mark("validate");
+        if let Some(code) = &self.tool.code {
+            let output = self.code(code).await?;
+            return self.checked(output);
+        }
         if let Some(output) = &config.mock {
             return self.checked(output.clone());
         }

@@ -1,4 +1,4 @@
-//! What stands in for a stored tool whose document cannot be read any more.
+//! What stands in for a config that there is not: of a stored tool that cannot be read any more, of code.
 
 use domain::config::{
     Api, Auth, BaseUrl, Effects, InputMapping, Mapping, Method, OutputMapping, OutputRules, Piece,

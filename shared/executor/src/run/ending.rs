@@ -16,6 +16,7 @@ use crate::{credentials, record, repetition};
 impl Run<'_> {
     /// Masks and records the outcome.
     pub(crate) async fn finish(mut self, mut outcome: Result<Value, Failure>) -> Execution {
+        self.gather();
         if let Some(masker) = &self.masker {
             credentials::mask(masker, &mut outcome);
             masker.value(&mut self.input);
@@ -46,12 +47,17 @@ impl Run<'_> {
 
     /// Records a call that was refused. When the database is what failed, there is nothing to write to.
     pub(crate) async fn refused(mut self, error: &ExecuteError) {
+        self.gather();
+        if let Some(masker) = &self.masker {
+            masker.value(&mut self.input);
+        }
         let (code, error) = match error {
             ExecuteError::InvalidInput(faults) => {
                 (FailureCode::InvalidInput, record::input_error(faults))
             }
             ExecuteError::ToolDisabled(why) => (FailureCode::ToolDisabled, record::disabled(why)),
             ExecuteError::ToolNotFound
+            | ExecuteError::NothingToShow
             | ExecuteError::Database(_)
             | ExecuteError::AuditUnavailable(_) => {
                 self.closed = true;
@@ -109,6 +115,7 @@ impl Drop for Run<'_> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        self.gather();
         if let Some(masker) = &self.masker {
             masker.value(&mut self.input);
         }
