@@ -7,7 +7,8 @@ use crate::egress::Policy;
 use crate::fault::Fault;
 
 mod badinputs;
-mod refused;
+mod refused_calls;
+mod refused_rules;
 
 /// The example of the product's specification.
 pub(super) fn example() -> Value {
@@ -439,5 +440,16 @@ fn whatever_stands_anywhere_there_is_an_answer_that_points_to_it() {
                 assert!(known.is_some(), "{pointer} = {value}: {fault:?}");
             }
         }
+    }
+}
+
+/// Each change, `(place, value, pointer, code)`, brings this fault at this pointer.
+fn refused(cases: &[(&str, Value, &str, &str)]) {
+    for (change, value, pointer, code) in cases {
+        let found = faults(&with(&[(change, value.clone())]));
+        let hit = found
+            .iter()
+            .any(|fault| fault.pointer == *pointer && fault.code == *code);
+        assert!(hit, "{change} = {value}: {found:#?}");
     }
 }
