@@ -1,8 +1,13 @@
 //! Plain types and pure rules of the product: no I/O, nothing async; time, ids and randomness come in as arguments.
 
+// `#[tool]` names this crate as its users do.
+#[cfg(test)]
+extern crate self as domain;
+
 pub mod binding;
 pub mod caller;
 pub mod canonical;
+pub mod code;
 pub mod coerce;
 pub mod config;
 pub mod egress;

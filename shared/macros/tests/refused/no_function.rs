@@ -1,0 +1,13 @@
+//! A tool with a fault.
+#![allow(dead_code, unused_variables, missing_docs)]
+use macros::tool;
+
+struct ToolContext;
+struct ToolError;
+struct Input;
+struct Output;
+
+#[tool(description = "A type.")]
+struct GetStockQuote;
+
+fn main() {}
