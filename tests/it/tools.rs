@@ -1,5 +1,6 @@
 //! Registering, running and versioning tools.
 
+mod builtin;
 mod execute;
 mod list;
 mod list_saved;

@@ -119,6 +119,9 @@ pub(crate) struct ListedTool {
     /// Its version.
     #[schema(example = 1)]
     version: i32,
+    /// `saved`: the workspace's own. `builtin`: code that is part of the product.
+    #[schema(example = "saved")]
+    source: String,
     /// Why its stored config is not accepted any more, if so; it is not run then.
     quarantined: Option<String>,
 }

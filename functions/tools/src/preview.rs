@@ -37,7 +37,8 @@ pub(crate) struct PreviewView {
 
 /// Preview a tool's request
 ///
-/// The request that the same input would send, with secrets shown as `${NAME}`. Nothing is sent.
+/// The request that the same input would send, with secrets shown as `${NAME}`. Nothing is sent. Of a code-based
+/// tool it is the first one; a tool that makes none is a 409.
 #[utoipa::path(
     post, path = "/api/v1/tools/{tool_id}/preview", operation_id = "preview_tool", tag = "tools",
     params(("tool_id" = String, Path, description = "Its id.", example = "get_weather")),

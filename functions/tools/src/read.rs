@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use registry::{CompiledTool, Registry};
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use web::openapi::Missing;
@@ -36,15 +37,32 @@ pub(crate) struct ToolDetail {
     /// Why its stored config is not accepted any more, if so; it is not run then.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantined: Option<String>,
-    /// The document as its author wrote it.
-    #[schema(value_type = Object)]
-    config: Box<RawValue>,
+    /// `saved`: the workspace's own. `builtin`: code that is part of the product.
+    #[schema(example = "saved")]
+    source: &'static str,
+    /// The document as its author wrote it; code has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    config: Option<Box<RawValue>>,
+    /// JSON Schema of the input, where no config says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    input_schema: Option<Value>,
+    /// JSON Schema of the output, where no config says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    output_schema: Option<Value>,
 }
 
 impl TryFrom<&CompiledTool> for ToolDetail {
     type Error = Problem;
 
     fn try_from(tool: &CompiledTool) -> Result<Self, Problem> {
+        let code = tool.code.as_ref().map(|_| &tool.view);
+        let config = match code {
+            None => Some(raw(tool.document.clone())?),
+            Some(_) => None,
+        };
         Ok(Self {
             id: tool.id.to_string(),
             name: tool.config.name.clone(),
@@ -53,14 +71,17 @@ impl TryFrom<&CompiledTool> for ToolDetail {
             hash: tool.hash.clone(),
             enabled: tool.config.enabled,
             quarantined: tool.quarantined.clone(),
-            config: raw(tool.document.clone())?,
+            source: tool.source(),
+            config,
+            input_schema: code.map(|view| view.input_schema.clone()),
+            output_schema: code.map(|view| view.output_schema.clone()),
         })
     }
 }
 
 /// Read a tool
 ///
-/// With its config, exactly as it was written.
+/// With its config, exactly as it was written; a code-based tool has its schemas instead.
 #[utoipa::path(
     get, path = "/api/v1/tools/{tool_id}", operation_id = "read_tool", tag = "tools",
     params(

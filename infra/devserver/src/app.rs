@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use domain::code::CodeTool;
 use persistence::Db;
 use runtime::Config;
 use secrecy::SecretString;
@@ -42,6 +43,8 @@ pub struct Options {
     pub examples: PathBuf,
     /// Where Postgres' programs are, when they are not in one of the usual places.
     pub pg_bin: Option<PathBuf>,
+    /// Code-based tools besides those compiled in.
+    pub code_tools: Vec<CodeTool>,
     /// What the environment says; read through `runtime`.
     pub environment: fn(&str) -> Option<String>,
 }
@@ -111,6 +114,7 @@ impl App {
             serving.push(serve(upstream, recorded, stopped.clone()));
         }
 
+        config.code_tools.extend(options.code_tools.iter().cloned());
         let rooms = Rooms::new(&config)?;
         let caller = development::enter(&rooms).await?;
         samples::register(&rooms, &config.egress_policy()?, &caller, &tools).await?;

@@ -64,7 +64,8 @@ impl Rooms {
         authenticator: Authenticator,
         outbound: OutboundConfig,
     ) -> Result<Self, StartError> {
-        let registry = Registry::new(db.clone(), outbound.policy.clone());
+        let registry =
+            Registry::new(db.clone(), outbound.policy.clone()).with_code(&config.code_tools);
         let vault = config.vault(&db)?;
         let executor = Executor::new(
             db.clone(),

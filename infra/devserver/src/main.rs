@@ -71,6 +71,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         offline_demo: arguments.offline_demo,
         examples: project.join("examples"),
         pg_bin: arguments.pg_bin,
+        code_tools: Vec::new(),
         environment,
     });
     // A start is never cut in the middle: what it began (a database server) must be stopped again.

@@ -2,7 +2,7 @@
 
 use domain::code::{ToolContext, ToolError, tool};
 use domain::json;
-use domain::path::Path;
+use domain::path::{Path, TooLarge};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,7 +43,10 @@ pub(crate) async fn json_query(_ctx: ToolContext, input: Query) -> Result<Found,
         })?,
         data => data,
     };
-    let values = match path.find(&data).map(std::borrow::Cow::into_owned) {
+    let found = path.find(&data).map_err(|TooLarge| {
+        ToolError::input("/path", "This finds too much.", "Ask for less of it.")
+    })?;
+    let values = match found.map(std::borrow::Cow::into_owned) {
         None => Vec::new(),
         Some(Value::Array(values)) if path.is_multiple() => values,
         Some(value) => vec![value],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{Auth, ConnectionVar, Piece, Template, ToolConfig};
+use crate::config::{Auth, ConnectionVar, Piece, Template, TokenSource, ToolConfig};
 use crate::ids::SecretName;
 
 /// Every secret that the config names, once each, by name.
@@ -20,8 +20,50 @@ fn credential(auth: &Auth) -> Vec<&Template> {
         Auth::None => Vec::new(),
         Auth::ApiKeyHeader { secret, .. }
         | Auth::ApiKeyQuery { secret, .. }
+        | Auth::ApiKeyCookie { secret, .. }
         | Auth::Bearer { secret, .. } => vec![secret],
         Auth::Basic { username, password } => vec![username, password],
+        Auth::Custom { placements } => placements.iter().map(|placed| &placed.value).collect(),
+        Auth::Hmac(_) | Auth::AwsSigV4(_) => signing(auth),
+        Auth::Token(token) => obtaining(&token.source),
+    }
+}
+
+/// The secrets that a signature is made with: they stand nowhere in the request.
+pub fn signing(auth: &Auth) -> Vec<&Template> {
+    match auth {
+        Auth::None
+        | Auth::ApiKeyHeader { .. }
+        | Auth::ApiKeyQuery { .. }
+        | Auth::ApiKeyCookie { .. }
+        | Auth::Bearer { .. }
+        | Auth::Basic { .. }
+        | Auth::Custom { .. }
+        | Auth::Token(_) => Vec::new(),
+        Auth::Hmac(hmac) => vec![&hmac.secret],
+        Auth::AwsSigV4(aws) => [&aws.access_key, &aws.secret_key]
+            .into_iter()
+            .chain(&aws.session_token)
+            .collect(),
+    }
+}
+
+/// The secrets that a token is obtained with: they go to its endpoint, not to the tool's host.
+pub fn obtaining(source: &TokenSource) -> Vec<&Template> {
+    match source {
+        TokenSource::ClientCredentials(client) | TokenSource::AuthorizationCode { client, .. } => {
+            [&client.client_id]
+                .into_iter()
+                .chain(&client.client_secret)
+                .collect()
+        }
+        TokenSource::JwtBearer(jwt) => vec![&jwt.key],
+        TokenSource::TwoStep(login) => login
+            .body
+            .iter()
+            .chain(&login.headers)
+            .map(|(_, value)| value)
+            .collect(),
     }
 }
 

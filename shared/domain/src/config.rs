@@ -6,20 +6,34 @@
 mod api;
 mod auth;
 mod base_url;
+mod body;
+mod credential;
 mod fields;
 mod headers;
 mod inputs;
 mod outputs;
+mod pagination;
 mod read;
 mod route;
 mod rules;
+mod semantics;
 mod targets;
+mod verdict;
 
 use serde_json::{Map, Value};
 
 use crate::ids::{SecretName, ToolId};
 
+pub use body::{BodyKind, BodyRules};
+pub use credential::{
+    Auth, AwsSigV4, ClientAuth, ConnectionOwner, Hmac, HmacAlgorithm, JwtBearer, KeyEncoding,
+    MessagePart, OAuth2, Place, Placement, SignatureEncoding, Timestamp, TimestampFormat,
+    TokenAuth, TokenSource, TwoStep, Verify,
+};
+pub use pagination::{PageKind, Pagination};
 pub use read::read;
+pub use semantics::{CacheRules, IdempotencyRules, LimitRules};
+pub use verdict::{Condition, ErrorRule, Test};
 
 /// One tool, as far as its document says; defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,12 +60,20 @@ pub struct ToolConfig {
     pub output_schema: Value,
     /// How inputs become the request and the response becomes the output.
     pub mapping: Mapping,
+    /// How the request's body is written.
+    pub body: BodyRules,
     /// How the answer's bytes are read.
     pub response: ResponseRules,
     /// What is checked about the output.
     pub output: OutputRules,
     /// When a failed call is repeated.
     pub retry: RetryRules,
+    /// Whether the upstream honours an idempotency key.
+    pub idempotency: Option<IdempotencyRules>,
+    /// Whether answers are used again.
+    pub cache: Option<CacheRules>,
+    /// How often the workspace may call it.
+    pub limits: LimitRules,
     /// A fixed answer instead of a call.
     pub mock: Option<Value>,
 }
@@ -122,6 +144,8 @@ pub struct Api {
     pub params: Vec<(String, Template)>,
     /// The credential.
     pub auth: Auth,
+    /// The call that tests the credential.
+    pub verify: Option<Verify>,
     /// Total deadline over retries and pages, in milliseconds.
     pub timeout_ms: u64,
     /// Deadline of one TCP and TLS connect, in milliseconds.
@@ -195,6 +219,8 @@ pub enum TemplatePiece {
     Text(String),
     /// `${NAME}`.
     Secret(SecretName),
+    /// The token that was obtained for the tool's auth; only [`Auth::Token`] places it.
+    Token,
 }
 
 impl Template {
@@ -202,44 +228,9 @@ impl Template {
     pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
         self.0.iter().filter_map(|piece| match piece {
             TemplatePiece::Secret(name) => Some(name),
-            TemplatePiece::Text(_) => None,
+            TemplatePiece::Text(_) | TemplatePiece::Token => None,
         })
     }
-}
-
-/// `api.auth`: where the credential goes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Auth {
-    /// No credential.
-    None,
-    /// A header of its own (default `X-API-Key`).
-    ApiKeyHeader {
-        /// Header name.
-        key_name: String,
-        /// The value, prefix included.
-        secret: Template,
-    },
-    /// A query parameter (default `apikey`).
-    ApiKeyQuery {
-        /// Parameter name.
-        key_name: String,
-        /// The value, prefix included.
-        secret: Template,
-    },
-    /// `Authorization: Bearer …`, or another header name or prefix.
-    Bearer {
-        /// Header name.
-        key_name: String,
-        /// `prefix` and a space, then the secret; as it is sent.
-        secret: Template,
-    },
-    /// RFC 7617: `Authorization: Basic base64(username:password)`.
-    Basic {
-        /// User name.
-        username: Template,
-        /// Password.
-        password: Template,
-    },
 }
 
 /// `mapping`: absent is identity, present is exact.
@@ -387,6 +378,12 @@ pub struct ResponseRules {
     pub format: ResponseFormat,
     /// Whether an empty answer is success (`null`) where a value was expected.
     pub empty_ok: bool,
+    /// What must hold besides a status of 200 to 299.
+    pub success_when: Option<Condition>,
+    /// Failures that the upstream tells in its own way; the first that applies counts.
+    pub errors: Vec<ErrorRule>,
+    /// How the answer's further pages are asked for.
+    pub pagination: Option<Pagination>,
 }
 
 /// Formats that an answer can be read as.
@@ -395,6 +392,9 @@ pub struct ResponseRules {
 pub enum ResponseFormat {
     Json,
     Text,
+    Xml,
+    Csv,
+    Ndjson,
 }
 
 /// `output`: what is checked about the mapped output.
@@ -404,6 +404,8 @@ pub struct OutputRules {
     pub validation: Validation,
     /// JSON pointers into the output whose values are replaced in stored executions.
     pub redact: Vec<String>,
+    /// The output is cut to about so many tokens.
+    pub max_tokens: Option<u32>,
 }
 
 /// What happens when the output does not fit `output_schema`.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::config::{
-    Api, Auth, BaseUrl, Effects, InputMapping, Mapping, Method, OutputMapping, OutputRules, Piece,
+    Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method, OutputMapping, OutputRules, Piece,
     ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
 };
 
@@ -34,6 +34,7 @@ pub(crate) fn sample() -> ToolConfig {
             headers: Vec::new(),
             params: Vec::new(),
             auth: Auth::None,
+            verify: None,
             timeout_ms: 25_000,
             connect_timeout_ms: 5_000,
             max_response_bytes: 5_000_000,
@@ -51,13 +52,18 @@ pub(crate) fn sample() -> ToolConfig {
                 rules: None,
             },
         },
+        body: BodyRules::default(),
         response: ResponseRules {
             format: ResponseFormat::Json,
             empty_ok: false,
+            success_when: None,
+            errors: Vec::new(),
+            pagination: None,
         },
         output: OutputRules {
             validation: Validation::Strict,
             redact: Vec::new(),
+            max_tokens: None,
         },
         retry: RetryRules {
             max_attempts: 1,
@@ -65,6 +71,9 @@ pub(crate) fn sample() -> ToolConfig {
             backoff_ms: 1,
             max_backoff_ms: 1,
         },
+        idempotency: None,
+        cache: None,
+        limits: LimitRules::default(),
         mock: None,
     }
 }

@@ -1,22 +1,137 @@
 //! The secrets of one call: which are named, where they may go, and how they are hidden again.
 
+use domain::binding;
+use domain::config::{Auth, Template};
 use domain::failure::{Failure, FailureCode};
 use domain::ids::SecretName;
 use domain::request::Draft;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use url::Url;
 use vault::mask::Masker;
 
 use crate::error::ExecuteError;
-use crate::render;
+use crate::exchange::Exchange;
+use crate::render::{self, Rendered};
 use crate::run::Ended;
+use crate::timeline::Timeline;
 
-/// The secrets that a draft names, each once.
-pub(crate) fn names(draft: &Draft) -> Vec<SecretName> {
-    let mut names: Vec<SecretName> = draft.secrets().cloned().collect();
+/// What a call is made with.
+pub(crate) struct Credentials {
+    /// Every secret that the request names or is signed with.
+    pub(crate) secrets: Vec<(SecretName, SecretString)>,
+    /// The token that was obtained for the tool's auth.
+    pub(crate) token: Option<SecretString>,
+}
+
+impl Credentials {
+    fn same(&self, other: &Self) -> bool {
+        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
+        let token = match (&self.token, &other.token) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => same(mine, theirs),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        let mut pairs = self.secrets.iter().zip(&other.secrets);
+        token
+            && self.secrets.len() == other.secrets.len()
+            && pairs.all(|((name, a), (other, b))| name == other && same(a, b))
+    }
+}
+
+/// The secrets that a call needs at its own host, each once.
+pub(crate) fn names(draft: &Draft, auth: &Auth) -> Vec<SecretName> {
+    let signing = binding::signing(auth);
+    let signing = signing.into_iter().flat_map(Template::secrets);
+    let mut names: Vec<SecretName> = draft.secrets().chain(signing).cloned().collect();
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Reads the secrets: the destination is checked first, and the use is recorded before any is read.
+pub(crate) async fn obtain(
+    exchange: &Exchange<'_>,
+    draft: &Draft,
+    auth: &Auth,
+    timeline: &mut Timeline,
+) -> Result<Credentials, Ended> {
+    let names = names(draft, auth);
+    if names.is_empty() {
+        return Ok(Credentials {
+            secrets: Vec::new(),
+            token: None,
+        });
+    }
+    check_destination(exchange, draft)?;
+    let host = host_and_port(draft);
+    let for_use = vault::Use {
+        tool_id: exchange.tool_id.as_str(),
+        execution_id: exchange.execution_id,
+        host: &host,
+    };
+    let vault = &exchange.executor.vault;
+    let opened = vault.open_for_use(exchange.caller, &names, for_use).await;
+    let secrets = opened.map_err(refused)?;
+    let pair = basic_pair(&secrets, draft);
+    let values = secrets.iter().map(|(_, value)| value.clone());
+    exchange.trace.saw(values, pair);
+    timeline.mark("secrets");
+    Ok(Credentials {
+        secrets,
+        token: None,
+    })
+}
+
+/// The credential once more after the upstream refused it, past every cache; `None` when it is still the same.
+pub(crate) async fn renew(
+    exchange: &Exchange<'_>,
+    draft: &Draft,
+    auth: &Auth,
+    held: &Credentials,
+    timeline: &mut Timeline,
+) -> Result<Option<Credentials>, Ended> {
+    if held.secrets.is_empty() && held.token.is_none() {
+        return Ok(None);
+    }
+    let fresh = obtain(exchange, draft, auth, timeline).await?;
+    Ok((!held.same(&fresh)).then_some(fresh))
+}
+
+/// Signs the finished request, where the tool's auth is a signature.
+pub(crate) fn sign(
+    _exchange: &Exchange<'_>,
+    auth: &Auth,
+    _draft: &Draft,
+    _held: &Credentials,
+    _rendered: &mut Rendered,
+) -> Result<(), Failure> {
+    match auth {
+        Auth::None
+        | Auth::ApiKeyHeader { .. }
+        | Auth::ApiKeyQuery { .. }
+        | Auth::ApiKeyCookie { .. }
+        | Auth::Bearer { .. }
+        | Auth::Basic { .. }
+        | Auth::Custom { .. }
+        | Auth::Token(_)
+        | Auth::Hmac(_)
+        | Auth::AwsSigV4(_) => Ok(()),
+    }
+}
+
+fn check_destination(exchange: &Exchange<'_>, draft: &Draft) -> Result<(), Failure> {
+    let blocked = |why: String| {
+        Failure::new(
+            FailureCode::EgressBlocked,
+            format!("The destination is not allowed: {why}."),
+            "Tools reach public HTTPS hosts; a private upstream needs the operator's EGRESS_ALLOW.",
+        )
+    };
+    let url = Url::parse(&render::url_without_query(draft))
+        .map_err(|error| blocked(error.to_string()))?;
+    let outbound = &exchange.executor.outbound;
+    outbound.check(&url).map_err(|refused| blocked(refused.0))
 }
 
 /// The host as secrets are bound to it: with its port unless that is 443.
@@ -27,15 +142,19 @@ pub(crate) fn host_and_port(draft: &Draft) -> String {
     }
 }
 
-/// Hides every value, and the pair that Basic joins.
-pub(crate) fn masker(secrets: &[(SecretName, SecretString)], draft: &Draft) -> Masker {
-    let values: Vec<SecretString> = secrets.iter().map(|(_, value)| value.clone()).collect();
-    let pair = draft.basic.as_ref().and_then(|(username, password)| {
-        let username = render::fill(username, secrets).ok()?;
-        let password = render::fill(password, secrets).ok()?;
-        Some((username.into(), password.into()))
-    });
-    Masker::with_basic(&values, pair.as_slice())
+/// The pair that Basic joins.
+fn basic_pair(
+    secrets: &[(SecretName, SecretString)],
+    draft: &Draft,
+) -> Option<(SecretString, SecretString)> {
+    let (username, password) = draft.basic.as_ref()?;
+    let held = Credentials {
+        secrets: secrets.to_vec(),
+        token: None,
+    };
+    let username = render::fill(username, &held).ok()?;
+    let password = render::fill(password, &held).ok()?;
+    Some((username.into(), password.into()))
 }
 
 /// Hides the secrets in an outcome.

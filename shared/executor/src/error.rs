@@ -16,6 +16,9 @@ pub enum ExecuteError {
     /// The tool is switched off, or its stored config is no longer valid; the text says which.
     #[error("{0}")]
     ToolDisabled(String),
+    /// A code-based tool made no request that a preview could show.
+    #[error("the tool makes no request with this input")]
+    NothingToShow,
     /// The catalog could not be read.
     #[error("the tools could not be read")]
     Database(#[source] persistence::Error),
@@ -33,6 +36,7 @@ impl From<registry::Error> for ExecuteError {
             error @ (registry::Error::Invalid(_)
             | registry::Error::Exists { .. }
             | registry::Error::TakenByFlow
+            | registry::Error::BuiltIn(_)
             | registry::Error::Conflict { .. }) => {
                 Self::Database(persistence::Error::Corrupt(error.to_string()))
             }

@@ -13,6 +13,7 @@ use registry::{CompiledTool, Registry};
 use serde_json::Value;
 use vault::Vault;
 
+use crate::code;
 use crate::error::ExecuteError;
 use crate::input;
 use crate::outbound::Outbound;
@@ -111,6 +112,9 @@ impl Executor {
         let tool = self.tool(caller, tool_id).await?;
         usable(&tool)?;
         accept(&tool, &mut input, Door::Rest).map_err(ExecuteError::InvalidInput)?;
+        if let Some(code) = &tool.code {
+            return code::preview(code, input).await;
+        }
         let draft = draft(&tool, &input).map_err(ExecuteError::InvalidInput)?;
         Ok(preview::show(&draft, tool.config.response.format))
     }

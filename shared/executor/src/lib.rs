@@ -6,8 +6,10 @@
 //! No database connection is held while the upstream is waited for.
 
 mod attempt;
+mod code;
 mod credentials;
 mod error;
+mod exchange;
 mod execute;
 mod input;
 pub mod outbound;
@@ -18,6 +20,7 @@ mod repetition;
 mod response;
 mod run;
 mod timeline;
+mod trace;
 
 pub use error::ExecuteError;
 pub use execute::{ExecuteOptions, Execution, Executor};

@@ -7,7 +7,10 @@ use domain::request::Draft;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::render;
+use crate::render::{self, Hole};
+
+/// Stands for the token that is obtained when the call is made.
+const TOKEN: &str = "${ACCESS_TOKEN}";
 
 /// What would be sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -80,8 +83,11 @@ pub(crate) fn show(draft: &Draft, format: ResponseFormat) -> Preview {
 }
 
 fn url(draft: &Draft) -> String {
-    let written = render::write_url(draft, |text, name| {
-        text.push_str(&format!("${{{name}}}"));
+    let written = render::write_url(draft, |text, hole| {
+        match hole {
+            Hole::Secret(name) => text.push_str(&format!("${{{name}}}")),
+            Hole::Token => text.push_str(TOKEN),
+        }
         Ok::<_, Infallible>(())
     });
     match written {
@@ -116,13 +122,15 @@ fn shown(template: &Template) -> String {
         .map(|piece| match piece {
             TemplatePiece::Text(text) => text.clone(),
             TemplatePiece::Secret(name) => format!("${{{name}}}"),
+            TemplatePiece::Token => TOKEN.to_owned(),
         })
         .collect()
 }
 
 /// A shell word in which only the secrets are expanded.
 fn quoted(prefix: &str, template: &Template) -> String {
-    if template.secrets().next().is_none() {
+    let is_text = |piece: &TemplatePiece| matches!(piece, TemplatePiece::Text(_));
+    if template.0.iter().all(is_text) {
         return single(&format!("{prefix}{}", shown(template)));
     }
     let mut word = String::from("\"");
@@ -131,6 +139,7 @@ fn quoted(prefix: &str, template: &Template) -> String {
         match piece {
             TemplatePiece::Text(text) => push_escaped(&mut word, text),
             TemplatePiece::Secret(name) => word.push_str(&format!("${{{name}}}")),
+            TemplatePiece::Token => word.push_str(TOKEN),
         }
     }
     word.push('"');

@@ -14,9 +14,10 @@ use http::header::{
     HeaderMap, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::Url;
 
+use crate::credentials::Credentials;
 use crate::outbound::Bytes;
 
 /// RFC 3986 unreserved characters, and those delimiters that no server reads anything into: `;`, `=` and `+`
@@ -52,6 +53,10 @@ const OURS: [HeaderName; 9] = [
 
 const AGENT: &str = concat!("tool-executor/", env!("CARGO_PKG_VERSION"));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const ANY_XML: HeaderValue =
+    HeaderValue::from_static("application/xml, text/xml;q=0.9, */*;q=0.5");
+const ANY_CSV: HeaderValue = HeaderValue::from_static("text/csv, */*;q=0.5");
+const ANY_NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson, */*;q=0.5");
 const ANY_TEXT: HeaderValue = HeaderValue::from_static("text/plain, */*;q=0.5");
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -63,9 +68,6 @@ pub(crate) struct Rendered {
     pub(crate) body: Option<Bytes>,
 }
 
-/// Secrets of one call, by name.
-pub(crate) type Secrets = [(SecretName, SecretString)];
-
 /// Fills the draft's secrets in.
 ///
 /// # Errors
@@ -74,7 +76,7 @@ pub(crate) type Secrets = [(SecretName, SecretString)];
 pub(crate) fn render(
     draft: &Draft,
     format: ResponseFormat,
-    secrets: &Secrets,
+    secrets: &Credentials,
 ) -> Result<Rendered, Failure> {
     Ok(Rendered {
         url: url(draft, secrets)?,
@@ -90,10 +92,16 @@ pub(crate) fn url_without_query(draft: &Draft) -> String {
     text
 }
 
-/// Writes the whole URL; `secret` writes a secret's value, percent-encoded or not.
+/// What a template leaves open.
+pub(crate) enum Hole<'a> {
+    Secret(&'a SecretName),
+    Token,
+}
+
+/// Writes the whole URL; `hole` writes what no text is, percent-encoded or not.
 pub(crate) fn write_url<E>(
     draft: &Draft,
-    mut secret: impl FnMut(&mut String, &SecretName) -> Result<(), E>,
+    mut hole: impl FnMut(&mut String, Hole<'_>) -> Result<(), E>,
 ) -> Result<String, E> {
     let mut text = String::with_capacity(128);
     push_path(&mut text, draft);
@@ -106,7 +114,8 @@ pub(crate) fn write_url<E>(
         for piece in &value.0 {
             match piece {
                 TemplatePiece::Text(value) => text.extend(in_query(value)),
-                TemplatePiece::Secret(name) => secret(&mut text, name)?,
+                TemplatePiece::Secret(name) => hole(&mut text, Hole::Secret(name))?,
+                TemplatePiece::Token => hole(&mut text, Hole::Token)?,
             }
         }
     }
@@ -148,9 +157,13 @@ const fn default_port(scheme: Scheme) -> u16 {
     }
 }
 
-fn url(draft: &Draft, secrets: &Secrets) -> Result<Url, Failure> {
-    let text = write_url(draft, |text, name| {
-        text.extend(in_query(value_of(name, secrets)?));
+fn url(draft: &Draft, secrets: &Credentials) -> Result<Url, Failure> {
+    let text = write_url(draft, |text, hole| {
+        let value = match hole {
+            Hole::Secret(name) => value_of(name, secrets)?,
+            Hole::Token => token(secrets)?,
+        };
+        text.extend(in_query(value));
         Ok::<_, Failure>(())
     })?;
     let url = Url::parse(&text).map_err(|_| moved())?;
@@ -192,8 +205,19 @@ fn moved() -> Failure {
     )
 }
 
-fn value_of<'a>(name: &SecretName, secrets: &'a Secrets) -> Result<&'a str, Failure> {
-    secrets
+fn token(held: &Credentials) -> Result<&str, Failure> {
+    let token = held.token.as_ref().map(ExposeSecret::expose_secret);
+    token.ok_or_else(|| {
+        Failure::new(
+            FailureCode::AuthFailed,
+            "There is no token for this call.",
+            "Connect the tool, or check api.auth.",
+        )
+    })
+}
+
+fn value_of<'a>(name: &SecretName, held: &'a Credentials) -> Result<&'a str, Failure> {
+    held.secrets
         .iter()
         .find(|(known, _)| known == name)
         .map(|(_, value)| value.expose_secret())
@@ -207,18 +231,23 @@ fn value_of<'a>(name: &SecretName, secrets: &'a Secrets) -> Result<&'a str, Fail
 }
 
 /// The template with its secrets' values.
-pub(crate) fn fill(template: &Template, secrets: &Secrets) -> Result<String, Failure> {
+pub(crate) fn fill(template: &Template, secrets: &Credentials) -> Result<String, Failure> {
     let mut text = String::new();
     for piece in &template.0 {
         match piece {
             TemplatePiece::Text(piece) => text.push_str(piece),
             TemplatePiece::Secret(name) => text.push_str(value_of(name, secrets)?),
+            TemplatePiece::Token => text.push_str(token(secrets)?),
         }
     }
     Ok(text)
 }
 
-fn headers(draft: &Draft, format: ResponseFormat, secrets: &Secrets) -> Result<HeaderMap, Failure> {
+fn headers(
+    draft: &Draft,
+    format: ResponseFormat,
+    secrets: &Credentials,
+) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::with_capacity(draft.headers.len() + 6);
     for (name, template) in &draft.headers {
         let header = header_name(name)?;
@@ -227,7 +256,7 @@ fn headers(draft: &Draft, format: ResponseFormat, secrets: &Secrets) -> Result<H
             _ => header_value(
                 &fill(template, secrets)?,
                 name,
-                template.secrets().next().is_some(),
+                template.0.iter().any(|piece| !matches!(piece, TemplatePiece::Text(_))),
             )?,
         };
         headers.append(header, value);
@@ -251,6 +280,9 @@ pub(crate) fn defaults(
     let accept = match format {
         ResponseFormat::Json => JSON,
         ResponseFormat::Text => ANY_TEXT,
+        ResponseFormat::Xml => ANY_XML,
+        ResponseFormat::Csv => ANY_CSV,
+        ResponseFormat::Ndjson => ANY_NDJSON,
     };
     let content_type = draft.body.is_some().then_some((CONTENT_TYPE, JSON));
     [

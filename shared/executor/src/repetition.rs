@@ -149,6 +149,7 @@ mod tests {
             status,
             content_type: None,
             retry_after: None,
+            link: None,
             body: Bytes::new(),
             headers_at: Instant::now(),
         })

@@ -33,6 +33,9 @@ pub(crate) fn unreadable(content_type: Option<&str>, format: ResponseFormat) -> 
         let wanted = match format {
             ResponseFormat::Json => "JSON",
             ResponseFormat::Text => "text",
+            ResponseFormat::Xml => "XML",
+            ResponseFormat::Csv => "CSV",
+            ResponseFormat::Ndjson => "NDJSON",
         };
         Cause::invalid(
             if essence.len() > MAX_TYPE {
@@ -72,7 +75,10 @@ fn read(
         return Ok(Value::Null);
     }
     match rules.format {
-        ResponseFormat::Text => text(answer, masker),
+        ResponseFormat::Text
+        | ResponseFormat::Xml
+        | ResponseFormat::Csv
+        | ResponseFormat::Ndjson => text(answer, masker),
         ResponseFormat::Json if answer.body.trim_ascii().is_empty() => {
             if rules.empty_ok {
                 Ok(Value::Null)
@@ -234,13 +240,20 @@ mod tests {
             status,
             content_type: None,
             retry_after: None,
+            link: None,
             body: Bytes::from_static(body),
             headers_at: tokio::time::Instant::now(),
         }
     }
 
     fn rules(format: ResponseFormat, empty_ok: bool) -> ResponseRules {
-        ResponseRules { format, empty_ok }
+        ResponseRules {
+            format,
+            empty_ok,
+            success_when: None,
+            errors: Vec::new(),
+            pagination: None,
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! One execution under way: the sequence of its effects.
 
+mod code;
 mod ending;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,27 +11,26 @@ use domain::caller::Caller;
 use domain::config::{Method, Validation};
 use domain::failure::{Failure, FailureCode};
 use domain::fault::Fault;
-use domain::ids::{ExecutionId, SecretName};
+use domain::ids::ExecutionId;
 use domain::request::Draft;
 use registry::CompiledTool;
-use secrecy::SecretString;
 use serde_json::Value;
-use url::Url;
+use tokio::time::Instant;
 use uuid::Uuid;
-use vault::mask::Masker;
 
-use crate::attempt;
-use crate::credentials;
+use crate::code::Outside;
 use crate::error::ExecuteError;
+use crate::exchange::{self, CallRules, Exchange};
 use crate::execute::{ExecuteOptions, Executor, accept, draft};
-use crate::outbound::{Answer, Call, Redirects};
-use crate::render::{self, IDEMPOTENCY_KEY};
-use crate::repetition::{self, Repetition};
+use crate::outbound::{Answer, Redirects};
+use crate::render::IDEMPOTENCY_KEY;
+use crate::repetition::Repetition;
 use crate::timeline::Timeline;
+use crate::trace::Trace;
 use crate::{input, response};
 
 /// Longest synchronous execution: below the gateway's 29 s.
-const MAX_DEADLINE: Duration = Duration::from_secs(25);
+pub(crate) const MAX_DEADLINE: Duration = Duration::from_secs(25);
 /// Faults of an output that are told.
 const MAX_OUTPUT_FAULTS: usize = 10;
 
@@ -61,11 +62,11 @@ pub(crate) struct Run<'a> {
     started_at: DateTime<Utc>,
     timeline: Timeline,
     input: Value,
-    /// Set as soon as a secret was read: from then on nothing leaves unmasked.
-    masker: Masker,
     warnings: Vec<String>,
-    /// The request may have been sent, and to send it again would not be safe.
-    uncertain: bool,
+    /// What it did outside.
+    trace: Trace,
+    /// The way out of a code-based tool.
+    outside: Option<Arc<Outside>>,
     /// Its row is written, or there is nothing to write.
     closed: bool,
 }
@@ -88,9 +89,9 @@ impl<'a> Run<'a> {
             started_at: Utc::now(),
             timeline: Timeline::start(),
             input,
-            masker: Masker::none(),
             warnings: Vec::new(),
-            uncertain: false,
+            trace: Trace::default(),
+            outside: None,
             closed: false,
         }
     }
@@ -111,33 +112,53 @@ impl<'a> Run<'a> {
         }
         accept(self.tool, &mut self.input, self.options.door)?;
         self.timeline.mark("validate");
+        if let Some(code) = &self.tool.code {
+            let output = self.code(code).await?;
+            return self.checked(output);
+        }
         if let Some(output) = &config.mock {
             return self.checked(output.clone());
         }
         let draft = draft(self.tool, &self.input)?;
         self.timeline.mark("build");
         let answer = self.answer(&draft).await?;
-        let value = response::decode(&answer, config.api.method, &config.response, &self.masker)
-            .map_err(|failure| failure.detail("request", self.request_line(&draft)))?;
+        let masker = self.trace.masker();
+        let value = response::decode(&answer, config.api.method, &config.response, &masker)
+            .map_err(|failure| failure.detail("request", exchange::request_line(&draft)))?;
         let output = self.tool.output_plan.apply(&value)?;
         let output = self.checked(output)?;
         self.timeline.mark("map");
         Ok(output)
     }
 
-    /// Resolves the secrets, sends, and reads the status.
+    /// What all of its calls share.
+    fn exchange<'t>(&self, trace: &'t Trace) -> Exchange<'t>
+    where
+        'a: 't,
+    {
+        Exchange {
+            executor: self.executor,
+            caller: self.caller,
+            tool_id: &self.tool.id,
+            execution_id: self.id,
+            deadline: self.deadline(self.tool.config.api.timeout_ms),
+            trace,
+        }
+    }
+
+    /// When everything must have ended: by the tool's own limit and the caller's.
+    fn deadline(&self, timeout_ms: u64) -> Instant {
+        let limit = self.options.deadline.unwrap_or(MAX_DEADLINE);
+        self.timeline.started() + Duration::from_millis(timeout_ms).min(limit)
+    }
+
+    /// Sends the request and reads the status.
     async fn answer(&mut self, draft: &Draft) -> Result<Answer, Ended> {
-        let names = credentials::names(draft);
-        let secrets = self.secrets(draft, &names).await?;
         let config = &self.tool.config;
-        let mut rendered = render::render(draft, config.response.format, &secrets)?;
-        let keyed = self.add_key(&mut rendered.headers);
-        let call = Call {
-            workspace_id: self.caller.workspace_id,
-            method: config.api.method,
-            url: rendered.url,
-            headers: rendered.headers,
-            body: rendered.body,
+        let key = self.key();
+        let rules = CallRules {
+            auth: &config.api.auth,
+            format: config.response.format,
             connect_timeout: Duration::from_millis(config.api.connect_timeout_ms),
             max_response_bytes: config.api.max_response_bytes,
             redirects: Redirects {
@@ -145,91 +166,31 @@ impl<'a> Run<'a> {
                 cross_host: config.api.cross_host_redirects,
                 allowed_hosts: &config.api.allowed_hosts,
             },
-            secrets: (!self.masker.is_idle()).then_some(&self.masker),
-            format: config.response.format,
+            repetition: Repetition::of(
+                &config.retry,
+                config.api.method,
+                config.effects,
+                key.is_some(),
+            ),
+            key,
         };
-        let repetition = Repetition::of(&config.retry, config.api.method, config.effects, keyed);
-        let deadline = self.timeline.started()
-            + Duration::from_millis(config.api.timeout_ms)
-                .min(self.options.deadline.unwrap_or(MAX_DEADLINE));
-        let outbound = &self.executor.outbound;
-        self.uncertain = !repetition.repeatable;
-        let tried = attempt::send(outbound, &call, repetition, deadline, &mut self.timeline).await;
-        let failure = match tried.result {
-            Ok(answer) if (200..=299).contains(&answer.status) => return Ok(answer),
-            Ok(answer) => {
-                let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
-                response::failure(&answer, &names, &self.masker, Utc::now())
-            }
-            Err(stopped) => repetition::failure(&stopped, repetition.repeatable),
-        };
-        Err(failure
-            .detail("attempts", tried.attempts)
-            .detail("request", self.request_line(draft))
-            .into())
-    }
-
-    /// What may be told of the request: no query, which may hold a credential.
-    fn request_line(&self, draft: &Draft) -> String {
-        let method = self.tool.config.api.method.as_str();
-        format!("{method} {}", render::url_without_query(draft))
-    }
-
-    /// Reads the secrets: the destination is checked first, and the use is recorded before any is read.
-    async fn secrets(
-        &mut self,
-        draft: &Draft,
-        names: &[SecretName],
-    ) -> Result<Vec<(SecretName, SecretString)>, Ended> {
-        if names.is_empty() {
-            return Ok(Vec::new());
+        let trace = self.trace.clone();
+        let exchange = self.exchange(&trace);
+        let sent = exchange.send(draft, &rules, &mut self.timeline).await?;
+        if (200..=299).contains(&sent.answer.status) {
+            return Ok(sent.answer);
         }
-        self.check_destination(draft)?;
-        let host = credentials::host_and_port(draft);
-        let for_use = vault::Use {
-            tool_id: self.tool.id.as_str(),
-            execution_id: self.id,
-            host: &host,
-        };
-        let vault = &self.executor.vault;
-        let opened = vault.open_for_use(self.caller, names, for_use).await;
-        let secrets = opened.map_err(credentials::refused)?;
-        self.masker = credentials::masker(&secrets, draft);
-        self.timeline.mark("secrets");
-        Ok(secrets)
-    }
-
-    fn check_destination(&self, draft: &Draft) -> Result<(), Failure> {
-        let blocked = |why: String| {
-            Failure::new(
-                FailureCode::EgressBlocked,
-                format!("The destination is not allowed: {why}."),
-                "Tools reach public HTTPS hosts; a private upstream needs the operator's EGRESS_ALLOW.",
-            )
-        };
-        let url = Url::parse(&render::url_without_query(draft))
-            .map_err(|error| blocked(error.to_string()))?;
-        self.executor
-            .outbound
-            .check(&url)
-            .map_err(|refused| blocked(refused.0))
+        Err(exchange::refused(&sent, draft, rules.auth, &trace).into())
     }
 
     /// The caller's idempotency key goes with every request that could change something.
-    fn add_key(&self, headers: &mut http::HeaderMap) -> bool {
-        let Some(key) = &self.options.idempotency_key else {
-            return false;
-        };
+    fn key(&self) -> Option<(http::HeaderName, http::HeaderValue)> {
+        let key = self.options.idempotency_key.as_deref()?;
         if matches!(self.tool.config.api.method, Method::Get | Method::Head) {
-            return false;
+            return None;
         }
-        match http::HeaderValue::from_str(key) {
-            Ok(value) => {
-                headers.entry(IDEMPOTENCY_KEY).or_insert(value);
-                true
-            }
-            Err(_) => false,
-        }
+        let value = http::HeaderValue::from_str(key).ok()?;
+        Some((IDEMPOTENCY_KEY, value))
     }
 
     /// Checks the output as the tool's `output.validation` says.

@@ -51,6 +51,11 @@ impl Timeline {
         self.until(name, Instant::now(), None, None);
     }
 
+    /// The phases of something that went on beside this one's next phase.
+    pub(crate) fn adopt(&mut self, other: Self) {
+        self.phases.extend(other.phases);
+    }
+
     /// An attempt ended: `send` until the headers (connecting included), `receive` for the body.
     pub(crate) fn sent(&mut self, attempt: u32, result: &Result<Answer, Stopped>) {
         let now = Instant::now();

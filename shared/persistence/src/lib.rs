@@ -4,6 +4,7 @@
 //! so that nobody can forget to say who is asking. Not found is `Ok(None)`.
 
 pub mod audit;
+pub mod audit_chain;
 pub mod data_keys;
 mod db;
 mod entry;

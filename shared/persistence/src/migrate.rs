@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0017_executions.sql",
     "0018_marketplace.sql",
     "0019_entry.sql",
+    "0023_audit_chain.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

@@ -66,6 +66,7 @@ pub fn statements() -> Vec<Statement> {
         crate::secrets::STATEMENTS,
         crate::data_keys::STATEMENTS,
         crate::audit::STATEMENTS,
+        crate::audit_chain::STATEMENTS,
     ]
     .concat()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use domain::code::CodeTool;
 use domain::egress::Policy;
 use domain::formats::Format;
 use domain::ids::ToolId;
@@ -11,11 +12,38 @@ use persistence::tools::CatalogDelta;
 
 use crate::tool::{CompiledTool, slot};
 
+/// Tools by their ids.
+type ById = BTreeMap<ToolId, Arc<CompiledTool>>;
+
+/// The code-based tools that every workspace has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BuiltIn(Arc<ById>);
+
+impl BuiltIn {
+    pub(crate) fn new<'c>(tools: impl IntoIterator<Item = &'c CodeTool>) -> Self {
+        let tools = tools.into_iter().filter_map(CompiledTool::of_code);
+        Self(Arc::new(
+            tools
+                .map(|tool| (tool.id.clone(), Arc::new(tool)))
+                .collect(),
+        ))
+    }
+
+    pub(crate) fn has(&self, id: &ToolId) -> bool {
+        self.0.contains_key(id)
+    }
+
+    pub(crate) fn tools(&self) -> impl Iterator<Item = &CompiledTool> {
+        self.0.values().map(AsRef::as_ref)
+    }
+}
+
 /// An unchanging set of tools; the next revision is another catalog that shares what stayed.
 #[derive(Debug, Default)]
 pub struct Catalog {
     revision: i64,
-    tools: BTreeMap<ToolId, Arc<CompiledTool>>,
+    tools: ById,
+    built_in: BuiltIn,
     listings: [OnceLock<Bytes>; 5],
 }
 
@@ -28,11 +56,23 @@ impl Catalog {
         Self {
             revision,
             tools: tools.collect(),
+            built_in: BuiltIn::default(),
             listings: Default::default(),
         }
     }
 
-    /// The catalog after a change. Versions that it knows already are not compiled again.
+    /// The catalog of a workspace that saved nothing yet.
+    pub(crate) fn of_built_in(built_in: &BuiltIn) -> Self {
+        Self {
+            revision: 0,
+            tools: ById::clone(&built_in.0),
+            built_in: built_in.clone(),
+            listings: Default::default(),
+        }
+    }
+
+    /// The catalog after a change. A saved tool stands in the place of a code-based one of its id, until it is
+    /// retired. Versions that it knows already are not compiled again.
     pub fn after(&self, delta: CatalogDelta, policy: &Policy) -> Self {
         let mut tools = self.tools.clone();
         for row in delta.rows {
@@ -45,14 +85,16 @@ impl Catalog {
             if known && row.document.is_some() {
                 continue;
             }
-            match CompiledTool::of_row(row, policy) {
-                Some(tool) => tools.insert(id, Arc::new(tool)),
+            let saved = CompiledTool::of_row(row, policy).map(Arc::new);
+            match saved.or_else(|| self.built_in.0.get(&id).cloned()) {
+                Some(tool) => tools.insert(id, tool),
                 None => tools.remove(&id),
             };
         }
         Self {
             revision: delta.revision,
             tools,
+            built_in: self.built_in.clone(),
             listings: Default::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! What can go wrong with a workspace's tools.
 
 use domain::fault::Fault;
+use domain::ids::ToolId;
 
 /// Why the registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum Error {
     /// A flow has the id; tools and flows share one namespace.
     #[error("a flow has this id")]
     TakenByFlow,
+    /// A code-based tool has the id; such tools are part of the product.
+    #[error("{0} is a built-in tool")]
+    BuiltIn(ToolId),
     /// The tool changed since the caller read it (`If-Match`).
     #[error("the tool is in version {version} by now")]
     Conflict {

@@ -12,6 +12,7 @@ mod live;
 mod quarantine;
 mod saved;
 mod schema;
+mod search;
 mod tool;
 
 pub use catalog::Catalog;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::caller::Caller;
+use domain::code::CodeTool;
 use domain::egress::Policy;
 use domain::ids::WorkspaceId;
 use persistence::Db;
@@ -10,7 +11,7 @@ use persistence::tools::{self, CatalogDelta};
 use tokio::sync::Mutex;
 
 use crate::cache::Cache;
-use crate::catalog::Catalog;
+use crate::catalog::{BuiltIn, Catalog};
 use crate::error::Error;
 
 /// Workspaces whose tools are kept in memory.
@@ -24,6 +25,7 @@ const COMPILED_IN_PLACE: usize = 16;
 pub struct Registry {
     pub(crate) db: Db,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) built_in: BuiltIn,
     workspaces: Arc<Cache<WorkspaceId, Workspace>>,
 }
 
@@ -58,7 +60,17 @@ impl Registry {
         Self {
             db,
             policy: Arc::new(policy),
+            built_in: BuiltIn::default(),
             workspaces: Arc::new(Cache::new(WORKSPACES)),
+        }
+    }
+
+    /// The same with these code-based tools in every workspace. To be called before the first use.
+    #[must_use]
+    pub fn with_code<'c>(self, tools: impl IntoIterator<Item = &'c CodeTool>) -> Self {
+        Self {
+            built_in: BuiltIn::new(tools),
+            ..self
         }
     }
 
@@ -76,7 +88,9 @@ impl Registry {
         if let Some(catalog) = workspace.at_least(caller.catalog_revision) {
             return Ok(catalog);
         }
-        let known = workspace.known().unwrap_or_default();
+        let known = workspace
+            .known()
+            .unwrap_or_else(|| Arc::new(Catalog::of_built_in(&self.built_in)));
         let delta = self.changed_since(caller, known.revision()).await?;
         let catalog = self.compiled(known, delta).await;
         workspace.replace(Arc::clone(&catalog));

@@ -1,7 +1,7 @@
-//! What stands in for a stored tool whose document cannot be read any more.
+//! What stands in for a config that there is not: of a stored tool that cannot be read any more, of code.
 
 use domain::config::{
-    Api, Auth, BaseUrl, Effects, InputMapping, Mapping, Method, OutputMapping, OutputRules, Piece,
+    Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method, OutputMapping, OutputRules, Piece,
     ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
 };
 use domain::ids::ToolId;
@@ -34,13 +34,18 @@ pub(crate) fn stand_in(id: ToolId, document: &Value) -> ToolConfig {
                 rules: None,
             },
         },
+        body: BodyRules::default(),
         response: ResponseRules {
             format: ResponseFormat::Json,
             empty_ok: false,
+            success_when: None,
+            errors: Vec::new(),
+            pagination: None,
         },
         output: OutputRules {
             validation: Validation::Strict,
             redact: Vec::new(),
+            max_tokens: None,
         },
         retry: RetryRules {
             max_attempts: 1,
@@ -48,6 +53,9 @@ pub(crate) fn stand_in(id: ToolId, document: &Value) -> ToolConfig {
             backoff_ms: 0,
             max_backoff_ms: 0,
         },
+        idempotency: None,
+        cache: None,
+        limits: LimitRules::default(),
         mock: None,
     }
 }
@@ -65,6 +73,7 @@ fn api() -> Api {
         headers: Vec::new(),
         params: Vec::new(),
         auth: Auth::None,
+        verify: None,
         timeout_ms: 1,
         connect_timeout_ms: 1,
         max_response_bytes: 0,

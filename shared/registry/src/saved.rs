@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::live::Registry;
+use crate::search;
 
 /// Where a tool comes from that a person saved.
 const BY_HAND: &str = "api";
@@ -94,7 +95,7 @@ impl Registry {
     /// Saves a new tool; an id that was retired is taken up again as its next version.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Exists`], [`Error::TakenByFlow`], [`Error::Database`].
+    /// [`Error::Invalid`], [`Error::Exists`], [`Error::TakenByFlow`], [`Error::BuiltIn`], [`Error::Database`].
     pub async fn register(&self, caller: &Caller, document: Value) -> Result<Registered, Error> {
         self.register_from(caller, document, BY_HAND).await
     }
@@ -115,6 +116,9 @@ impl Registry {
         source: &str,
     ) -> Result<Registered, Error> {
         let checked = Checked::new(&document, &self.policy)?;
+        if self.built_in.has(&checked.config.id) {
+            return Err(Error::BuiltIn(checked.config.id));
+        }
         let mut tx = self
             .db
             .begin_as(&caller.principal, Some(caller.workspace_id))
@@ -133,7 +137,7 @@ impl Registry {
     /// it the last write wins. A document without an `id` keeps this one; another `id` is a fault.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::Conflict`], [`Error::NotFound`], [`Error::Database`].
+    /// [`Error::Invalid`], [`Error::Conflict`], [`Error::NotFound`], [`Error::BuiltIn`], [`Error::Database`].
     #[allow(
         clippy::needless_pass_by_value,
         reason = "a document is handed over, as in register"
@@ -163,21 +167,30 @@ impl Registry {
                 Ok(checked.registered(saved))
             }
             Revise::Conflict { version, hash } => Err(Error::Conflict { version, hash }),
-            Revise::NotFound => Err(Error::NotFound),
+            Revise::NotFound => Err(self.not_saved(id)),
+        }
+    }
+
+    /// Why an id that nothing was saved under cannot be changed.
+    fn not_saved(&self, id: &ToolId) -> Error {
+        if self.built_in.has(id) {
+            Error::BuiltIn(id.clone())
+        } else {
+            Error::NotFound
         }
     }
 
     /// Takes a tool out of use; its history stays.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Database`].
+    /// [`Error::NotFound`], [`Error::BuiltIn`], [`Error::Database`].
     pub async fn retire(&self, caller: &Caller, id: &ToolId) -> Result<(), Error> {
         let mut tx = self
             .db
             .begin_as(&caller.principal, Some(caller.workspace_id))
             .await?;
         if !tools::retire(&mut tx, caller.workspace_id, id).await? {
-            return Err(Error::NotFound);
+            return Err(self.not_saved(id));
         }
         Ok(tx.commit().await?)
     }
@@ -197,7 +210,7 @@ impl Registry {
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
         let found = tools::version(&mut tx, workspace, id, version).await?;
         tx.commit().await?;
-        let document = found.ok_or(Error::NotFound)?.document;
+        let document = found.ok_or_else(|| self.not_saved(id))?.document;
         let document = serde_json::from_str(&document)
             .map_err(|error| persistence::Error::Corrupt(error.to_string()))?;
         self.revise(caller, id, document, None).await
@@ -259,7 +272,7 @@ impl Registry {
         }
     }
 
-    /// Ids of the tools that match a text, best first; see
+    /// Ids of the tools that match a text, best first, code-based ones last; see
     /// [`Catalog::listing_of`](crate::Catalog::listing_of).
     ///
     /// # Errors
@@ -269,8 +282,16 @@ impl Registry {
             .db
             .begin_as(&caller.principal, Some(caller.workspace_id))
             .await?;
-        let ids = tools::search(&mut tx, caller.workspace_id, q, limit).await?;
+        let mut ids = tools::search(&mut tx, caller.workspace_id, q, limit).await?;
         tx.commit().await?;
+        let catalog = self.catalog(caller).await?;
+        let found = self.built_in.tools().filter(|tool| {
+            // A saved tool in its place was searched for in the database.
+            let current = catalog.tool(&tool.id);
+            current.is_some_and(|current| current.code.is_some()) && search::matches(q, &tool.view)
+        });
+        ids.extend(found.map(|tool| tool.id.to_string()));
+        ids.truncate(usize::try_from(limit).unwrap_or(0));
         Ok(ids)
     }
 }

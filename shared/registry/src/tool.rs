@@ -2,12 +2,13 @@
 
 use std::sync::OnceLock;
 
-use domain::config::{self, ToolConfig};
+use domain::code::CodeTool;
+use domain::config::{self, OutputRules, ToolConfig, Validation};
 use domain::egress::Policy;
 use domain::fault::Fault;
 use domain::formats::{Format, ToolView};
 use domain::ids::ToolId;
-use domain::{output, request};
+use domain::{canonical, output, request, schema};
 use persistence::tools::CatalogRow;
 use serde_json::{Value, json};
 
@@ -32,6 +33,8 @@ pub struct CompiledTool {
     /// Why the stored document is no tool any more (a rule became stricter, the operator's list of
     /// hosts shorter); such a tool is not offered to models and not run.
     pub quarantined: Option<String>,
+    /// The function that it is, when it is no config: the stand-in for its config leads nowhere.
+    pub code: Option<CodeTool>,
     /// How inputs become the request.
     pub request_plan: request::Plan,
     /// How the response becomes the output.
@@ -52,6 +55,7 @@ impl CompiledTool {
             document,
             view: ToolView::new(&config),
             quarantined: None,
+            code: None,
             request_plan: request::Plan::compile(&config),
             output_plan: output::Plan::compile(&config),
             config,
@@ -92,6 +96,49 @@ impl CompiledTool {
             quarantined,
             ..Self::new(config, row.version, row.hash, document)
         })
+    }
+
+    /// A code-based tool, in the form of all others. `None` when its id is none (`#[tool]` refuses
+    /// those).
+    pub(crate) fn of_code(code: &CodeTool) -> Option<Self> {
+        let definition = &code.definition;
+        let id: ToolId = match definition.id.parse() {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::error!(tool_id = definition.id, %error, "a code-based tool has an id that is none");
+                return None;
+            }
+        };
+        let config = ToolConfig {
+            name: definition.name.to_owned(),
+            title: definition.title.map(str::to_owned),
+            description: definition.description.to_owned(),
+            tags: definition.tags.iter().map(ToString::to_string).collect(),
+            enabled: true,
+            effects: definition.effects,
+            input_schema: schema::with_type(&code.input_schema),
+            output_schema: code.output_schema.clone(),
+            output: OutputRules {
+                validation: Validation::Strict,
+                redact: Vec::new(),
+                max_tokens: None,
+            },
+            ..quarantine::stand_in(id, &Value::Null)
+        };
+        let mut tool = Self::new(config, definition.version, String::new(), String::new());
+        tool.code = Some(code.clone());
+        let shown = tool.own_shape();
+        tool.hash = canonical::hash(&shown);
+        Some(tool)
+    }
+
+    /// Who made it: `builtin` is code, `saved` is the workspace.
+    pub const fn source(&self) -> &'static str {
+        if self.code.is_some() {
+            "builtin"
+        } else {
+            "saved"
+        }
     }
 
     /// What an input must fit, hidden inputs included.
@@ -138,6 +185,7 @@ impl CompiledTool {
                 "open_world": view.effects.open_world,
             },
             "version": self.version,
+            "source": self.source(),
         });
         if let Some(title) = &view.title {
             shape["title"] = title.as_str().into();

@@ -4,6 +4,7 @@ mod read;
 
 use std::fmt;
 
+use domain::code::CodeTool;
 use persistence::PoolMode;
 use secrecy::SecretString;
 
@@ -143,6 +144,8 @@ pub struct Config {
     pub log_level: String,
     /// `PUBLIC_URL`, without a slash at the end.
     pub public_url: Option<String>,
+    /// The code-based tools of every workspace: those compiled in, unless a program says otherwise.
+    pub code_tools: Vec<CodeTool>,
 }
 
 impl fmt::Debug for Config {
@@ -176,6 +179,7 @@ impl Config {
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),
             public_url: None,
+            code_tools: builtin::tools(),
         }
     }
 

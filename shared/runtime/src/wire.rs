@@ -98,7 +98,7 @@ impl Config {
     /// # Errors
     /// As [`Config::egress_policy`].
     pub fn registry(&self, db: &Db) -> Result<Registry, StartError> {
-        Ok(Registry::new(db.clone(), self.egress_policy()?))
+        Ok(Registry::new(db.clone(), self.egress_policy()?).with_code(&self.code_tools))
     }
 
     /// What runs tools.

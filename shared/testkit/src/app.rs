@@ -90,6 +90,12 @@ impl Setup {
         self.start_on(database, upstream).await
     }
 
+    /// Starts it on the database and the upstream of another app, as a later release would be.
+    pub async fn start_on_database_of(self, app: &TestApp) -> TestApp {
+        self.start_on(Arc::clone(&app.database), Arc::clone(&app.upstream))
+            .await
+    }
+
     async fn start_on(self, database: Arc<TestDatabase>, upstream: Arc<FakeUpstream>) -> TestApp {
         logs::keep();
         let mut config = Config::with_database(database.url());

@@ -91,10 +91,9 @@ async fn a_tool_is_live_in_another_process_on_its_next_request() {
     first.upstream().on("/elsewhere", json!({ "celsius": 30 }));
     // Both know the catalog as it was before.
     for app in [&first, &second] {
-        assert_eq!(
-            app.alice().get("/api/v1/tools").await.json(),
-            json!({ "tools": [] })
-        );
+        let listed = app.alice().get("/api/v1/tools").await.json();
+        let listed = listed["tools"].as_array().unwrap();
+        assert!(listed.iter().all(|tool| tool["source"] == "builtin"));
     }
     let tool = alice.registers(ToolBuilder::get("/weather")).await;
     let there = second.alice().executes(&tool, json!({})).await;

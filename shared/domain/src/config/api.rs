@@ -92,6 +92,7 @@ pub(super) fn read(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -
         headers,
         params,
         auth,
+        verify: None,
         timeout_ms: timeout(api, faults),
         connect_timeout_ms: faults
             .whole(api, "connect_timeout_ms", 1, 30_000)

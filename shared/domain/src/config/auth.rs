@@ -252,12 +252,14 @@ pub(super) enum Slot<'c> {
 /// The place that the credential takes.
 pub(super) fn slot(auth: &Auth) -> Option<Slot<'_>> {
     match auth {
-        Auth::None => None,
+        Auth::None | Auth::Custom { .. } | Auth::Hmac(_) => None,
         Auth::ApiKeyHeader { key_name, .. } | Auth::Bearer { key_name, .. } => {
             Some(Slot::Header(key_name))
         }
+        Auth::Token(token) => Some(Slot::Header(&token.key_name)),
         Auth::ApiKeyQuery { key_name, .. } => Some(Slot::Query(key_name)),
-        Auth::Basic { .. } => Some(Slot::Header("Authorization")),
+        Auth::ApiKeyCookie { .. } => Some(Slot::Header("Cookie")),
+        Auth::Basic { .. } | Auth::AwsSigV4(_) => Some(Slot::Header("Authorization")),
     }
 }
 

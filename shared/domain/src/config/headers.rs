@@ -210,7 +210,7 @@ fn members<'v>(
 pub(super) fn header_text(template: &Template, at: &At<'_>, faults: &mut Faults) {
     let bad = |piece: &TemplatePiece| match piece {
         TemplatePiece::Text(text) => !text.bytes().all(|b| matches!(b, b'\t' | 0x20..=0x7e)),
-        TemplatePiece::Secret(_) => false,
+        TemplatePiece::Secret(_) | TemplatePiece::Token => false,
     };
     if template.0.iter().any(bad) {
         let message = "a header's value has visible ASCII characters and spaces only";

@@ -112,9 +112,13 @@ fn whole(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -> Option<T
         input_schema,
         output_schema,
         mapping,
+        body: super::BodyRules::default(),
         response,
         output,
         retry,
+        idempotency: None,
+        cache: None,
+        limits: super::LimitRules::default(),
         mock,
     })
 }

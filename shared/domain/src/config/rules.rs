@@ -185,6 +185,9 @@ pub(super) fn response(root: Object<'_, '_>, faults: &mut Faults) -> ResponseRul
         empty_ok: response
             .and_then(|part| faults.flag(part, "empty_ok"))
             .unwrap_or(false),
+        success_when: None,
+        errors: Vec::new(),
+        pagination: None,
     }
 }
 
@@ -206,6 +209,7 @@ pub(super) fn output(root: Object<'_, '_>, faults: &mut Faults) -> OutputRules {
     OutputRules {
         validation: validation.unwrap_or(Validation::Strict),
         redact: output.map(|part| redact(part, faults)).unwrap_or_default(),
+        max_tokens: None,
     }
 }
 

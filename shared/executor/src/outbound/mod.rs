@@ -18,7 +18,7 @@ use domain::egress::Policy;
 use domain::ids::WorkspaceId;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    RETRY_AFTER, USER_AGENT,
+    LINK, RETRY_AFTER, USER_AGENT,
 };
 use reqwest::Request;
 use tokio::time::Instant;
@@ -82,6 +82,8 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// `Retry-After`, if it is text.
     pub retry_after: Option<String>,
+    /// The `Link` headers of a success, joined (RFC 8288), if they are text.
+    pub link: Option<String>,
     /// The decoded body; of a 4xx or 5xx only its beginning.
     pub body: Bytes,
     /// When the headers had arrived.
@@ -227,6 +229,9 @@ async fn receive(
     } else {
         None
     };
+    let links = response.headers().get_all(LINK).iter();
+    let links: Vec<&str> = links.filter_map(|value| value.to_str().ok()).collect();
+    let link = (status < 300 && !links.is_empty()).then(|| links.join(", "));
     let body = if status >= 300 {
         // The status is the answer: it is not lost because the words to it do not come.
         let patience = deadline.saturating_duration_since(headers_at) / 2;
@@ -243,6 +248,7 @@ async fn receive(
         status,
         content_type,
         retry_after,
+        link,
         body,
         headers_at,
     })

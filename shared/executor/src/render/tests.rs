@@ -2,6 +2,7 @@
 
 use super::*;
 use domain::config::Method;
+use secrecy::SecretString;
 use serde_json::json;
 
 pub(crate) fn draft() -> Draft {
@@ -31,11 +32,22 @@ pub(crate) fn secret(prefix: &str, name: &str) -> Template {
     Template(pieces)
 }
 
-fn key(value: &str) -> Vec<(SecretName, SecretString)> {
-    vec![("KEY".parse().unwrap(), value.into())]
+fn none() -> Credentials {
+    held(Vec::new())
 }
 
-fn rendered(draft: &Draft, secrets: &Secrets) -> Rendered {
+fn held(secrets: Vec<(SecretName, SecretString)>) -> Credentials {
+    Credentials {
+        secrets,
+        token: None,
+    }
+}
+
+fn key(value: &str) -> Credentials {
+    held(vec![("KEY".parse().unwrap(), value.into())])
+}
+
+fn rendered(draft: &Draft, secrets: &Credentials) -> Rendered {
     render(draft, ResponseFormat::Json, secrets).unwrap()
 }
 
@@ -45,7 +57,7 @@ fn values_stay_inside_their_segment_and_parameter() {
     draft.segments.push("a/b?c#d%2e\\é ${KEY}".to_owned());
     draft.query.push(("q[x]".to_owned(), text("a&b=c+d e/é#,")));
     assert_eq!(
-        rendered(&draft, &[]).url.as_str(),
+        rendered(&draft, &none()).url.as_str(),
         "https://api.example.com/v1/a%2Fb%3Fc%23d%252e%5C%C3%A9%20%24%7BKEY%7D?q%5Bx%5D=a%26b%3Dc%2Bd%20e%2F%C3%A9%23%2C"
     );
 }
@@ -55,7 +67,7 @@ fn dot_segments_are_refused() {
     for bad in ["", ".", ".."] {
         let mut draft = draft();
         draft.segments.push(bad.to_owned());
-        let failure = render(&draft, ResponseFormat::Json, &[]).unwrap_err();
+        let failure = render(&draft, ResponseFormat::Json, &none()).unwrap_err();
         assert_eq!(failure.code, FailureCode::EgressBlocked, "{bad:?}");
     }
 }
@@ -65,7 +77,7 @@ fn a_host_that_is_more_than_a_host_is_refused() {
     for bad in ["a@b.example", "b.example/x", "b.example:1", "b.example?x"] {
         let mut draft = draft();
         draft.host = bad.to_owned();
-        assert!(render(&draft, ResponseFormat::Json, &[]).is_err(), "{bad}");
+        assert!(render(&draft, ResponseFormat::Json, &none()).is_err(), "{bad}");
     }
 }
 
@@ -93,7 +105,7 @@ fn a_secret_that_cannot_be_a_header_is_refused() {
     draft
         .headers
         .push(("X-Token".to_owned(), secret("", "KEY")));
-    for secrets in [key("two\r\nlines"), Vec::new()] {
+    for secrets in [key("two\r\nlines"), none()] {
         let failure = render(&draft, ResponseFormat::Json, &secrets).unwrap_err();
         assert_eq!(failure.code, FailureCode::SecretMissing);
         assert!(!failure.to_string().contains("two"));
@@ -111,7 +123,7 @@ fn framing_headers_are_never_a_tools() {
     ] {
         let mut draft = draft();
         draft.headers.push((name.to_owned(), text("x")));
-        assert!(render(&draft, ResponseFormat::Json, &[]).is_err(), "{name}");
+        assert!(render(&draft, ResponseFormat::Json, &none()).is_err(), "{name}");
     }
 }
 
@@ -122,7 +134,7 @@ fn defaults_give_way_to_the_tools_own() {
         .headers
         .push(("accept".to_owned(), text("application/vnd.x+json")));
     draft.body = Some(json!({"a": 1}));
-    let rendered = rendered(&draft, &[]);
+    let rendered = rendered(&draft, &none());
     assert_eq!(rendered.headers["accept"], "application/vnd.x+json");
     assert_eq!(rendered.headers.get_all("accept").iter().count(), 1);
     assert_eq!(rendered.headers["content-type"], "application/json");

@@ -16,9 +16,10 @@ use crate::{credentials, record, repetition};
 impl Run<'_> {
     /// Masks and records the outcome.
     pub(crate) async fn finish(mut self, mut outcome: Result<Value, Failure>) -> Execution {
-        let masker = &self.masker;
+        self.gather();
+        let masker = self.trace.masker();
         if !masker.is_idle() {
-            credentials::mask(masker, &mut outcome);
+            credentials::mask(&masker, &mut outcome);
             masker.value(&mut self.input);
             for warning in &mut self.warnings {
                 if let Cow::Owned(masked) = masker.text(warning) {
@@ -47,12 +48,15 @@ impl Run<'_> {
 
     /// Records a call that was refused. When the database is what failed, there is nothing to write to.
     pub(crate) async fn refused(mut self, error: &ExecuteError) {
+        self.gather();
+        self.trace.masker().value(&mut self.input);
         let (code, error) = match error {
             ExecuteError::InvalidInput(faults) => {
                 (FailureCode::InvalidInput, record::input_error(faults))
             }
             ExecuteError::ToolDisabled(why) => (FailureCode::ToolDisabled, record::disabled(why)),
             ExecuteError::ToolNotFound
+            | ExecuteError::NothingToShow
             | ExecuteError::Database(_)
             | ExecuteError::AuditUnavailable(_) => {
                 self.closed = true;
@@ -110,8 +114,9 @@ impl Drop for Run<'_> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        self.masker.value(&mut self.input);
-        let failure = repetition::abandoned(self.uncertain);
+        self.gather();
+        self.trace.masker().value(&mut self.input);
+        let failure = repetition::abandoned(self.trace.is_uncertain());
         let (db, principal) = (self.executor.db.clone(), self.caller.principal.clone());
         let (id, workspace_id) = (self.id, self.caller.workspace_id);
         let (tool_id, tool_version) = (self.tool.id.clone(), self.tool.version);

@@ -2,9 +2,10 @@
 
 use domain::caller::Role;
 use domain::ids::{ExecutionId, SecretId, SecretName};
+use persistence::audit::{self, Filter};
 use persistence::data_keys::{self, DataKey};
 use persistence::secrets::{self, NewSecret, Sealed, SealedSecret, SecretMeta, Use};
-use persistence::{Error, Insert, audit};
+use persistence::{Error, Insert};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -93,7 +94,8 @@ async fn fetching_answers_sealed_values_and_says_so_in_the_audit() {
     assert_eq!(found[0].allowed_hosts, ["api.example.com"]);
 
     let mut tx = database.db.begin_as(&alice.principal, None).await.unwrap();
-    let lines = audit::page(&mut tx, alice.workspace, None, 10)
+    let all = Filter::default();
+    let lines = audit::page(&mut tx, alice.workspace, &all, 10)
         .await
         .unwrap();
     assert_eq!(lines.len(), 1);
@@ -185,7 +187,8 @@ async fn admins_manage_members_read_names_and_neighbours_see_nothing() {
                 .unwrap()
         );
         assert!(data_keys::current(&mut tx, ws).await.unwrap().is_none());
-        assert!(audit::page(&mut tx, ws, None, 10).await.unwrap().is_empty());
+        let all = Filter::default();
+        assert!(audit::page(&mut tx, ws, &all, 10).await.unwrap().is_empty());
         tx.commit().await.unwrap();
     }
     let mut tx = database.db.begin_as(&alice.principal, None).await.unwrap();

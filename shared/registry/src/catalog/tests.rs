@@ -142,7 +142,7 @@ fn a_listing_is_written_once_and_shows_no_call() {
             "output_schema": { "type": "object", "properties": { "price": { "type": "number" } } },
             "tags": [], "enabled": true,
             "annotations": { "read_only": true, "destructive": false, "idempotent": true, "open_world": true },
-            "version": 7,
+            "version": 7, "source": "saved",
         })
     );
     for format in Format::ALL {

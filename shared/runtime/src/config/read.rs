@@ -37,6 +37,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
             public_url: self.origin("PUBLIC_URL"),
+            code_tools: builtin::tools(),
         }
     }
 

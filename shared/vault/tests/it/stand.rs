@@ -104,7 +104,9 @@ impl Stand {
             .begin_as(&admin.principal, Some(workspace))
             .await
             .unwrap();
-        let page = audit::page(&mut tx, workspace, None, 200).await.unwrap();
+        let page = audit::page(&mut tx, workspace, &audit::Filter::default(), 200)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         page.into_iter().rev().map(|row| row.action).collect()
     }

@@ -98,6 +98,12 @@ codes! {
     ToolDisabled = "tool_disabled", 409, "The tool is switched off",
         "The tool's config says enabled: false, or its stored document can no longer be used. detail says which.",
         "Save it with enabled: true, or mend its config.";
+    BuiltInTool = "built_in_tool", 409, "The tool is built in",
+        "The id is that of a code-based tool. Such tools are part of the product: they are not saved, changed, restored or retired over the API.",
+        "Choose another id for a tool of your own.";
+    NothingToShow = "nothing_to_show", 409, "There is no request to show",
+        "The tool is code-based and, with this input, ended without an HTTP call.",
+        "Run it.";
     InProgress = "in_progress", 409, "The same request is still running",
         "A request with this Idempotency-Key has not been answered yet, or was made with another body.",
         "Wait for its answer, or use another key for another request.";

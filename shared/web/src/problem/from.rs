@@ -44,6 +44,7 @@ impl From<registry::Error> for Problem {
                 Self::new(Code::AlreadyExists, text).current(version, hash)
             }
             Error::TakenByFlow => Self::new(Code::AlreadyExists, text),
+            Error::BuiltIn(_) => Self::new(Code::BuiltInTool, text),
             Error::Conflict { version, hash } => {
                 Self::new(Code::VersionConflict, text).current(version, hash)
             }
@@ -90,6 +91,7 @@ impl From<ExecuteError> for Problem {
                 Self::with_faults(Code::InvalidInput, faults)
             }
             ExecuteError::ToolNotFound => tool_not_found(),
+            ExecuteError::NothingToShow => Self::new(Code::NothingToShow, error.to_string()),
             ExecuteError::ToolDisabled(why) => Self::new(Code::ToolDisabled, why),
             ExecuteError::Database(source) => source.into(),
             ExecuteError::AuditUnavailable(_) => unavailable(Code::AuditUnavailable, &error),
@@ -156,6 +158,14 @@ mod tests {
         assert_eq!(status(exists()), (409, "already_exists"));
         assert_eq!(status(stale()), (409, "version_conflict"));
         assert_eq!(status(registry::Error::NotFound), (404, "tool_not_found"));
+        assert_eq!(
+            status(registry::Error::BuiltIn("calculate".parse().unwrap())),
+            (409, "built_in_tool")
+        );
+        assert_eq!(
+            status(ExecuteError::NothingToShow),
+            (409, "nothing_to_show")
+        );
         assert_eq!(status(vault::Error::Exists), (409, "already_exists"));
         assert_eq!(status(ExecuteError::ToolNotFound), (404, "tool_not_found"));
         assert_eq!(
