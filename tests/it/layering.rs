@@ -18,7 +18,7 @@ const ROWS: &[&[&str]] = &[
     &["web", "runtime"],
     &["system", "tools", "secrets", "workspaces", "analytics"],
     &["devserver", "xtask", "bench"],
-    &["testkit"],
+    &["testkit", "examples"],
     &["tests"],
 ];
 

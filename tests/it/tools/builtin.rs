@@ -67,11 +67,27 @@ async fn order_twice(ctx: ToolContext, input: Order) -> Result<Ordered, ToolErro
     })
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Hang {
+    /// Orders there first.
+    origin: Option<String>,
+}
+
+/// Never ends.
+#[tool(timeout_ms = 1000)]
+async fn hang(ctx: ToolContext, input: Hang) -> Result<Ordered, ToolError> {
+    if let Some(origin) = input.origin {
+        ctx.call(Request::post(&origin).segment("orders")).await?;
+    }
+    std::future::pending().await
+}
+
 async fn app() -> (TestApp, Persona) {
     let app = TestApp::setup()
         .config(|config| {
             config.code_tools.push(quote_by_code::tool());
             config.code_tools.push(order_twice::tool());
+            config.code_tools.push(hang::tool());
         })
         .start()
         .await;
@@ -315,6 +331,25 @@ async fn fails_in_the_words_of_every_tool() {
         assert_eq!(response.code(), code);
         assert!(response.json()["error"]["hint"].is_string());
     }
+}
+
+#[tokio::test]
+async fn ends_at_its_deadline_and_says_whether_it_may_have_acted() {
+    let (app, alice) = app().await;
+    app.upstream().on("/orders", json!({}));
+    for (input, code) in [
+        (json!({}), "timeout"),
+        (
+            json!({ "origin": app.upstream().base_url() }),
+            "unknown_outcome",
+        ),
+    ] {
+        let response = runs(&alice, "hang", input).await;
+        assert_eq!(response.status(), 500, "{}", response.text());
+        assert_eq!(response.code(), code);
+    }
+    let rows = app.sql("select error_code from orchestration.executions");
+    assert_eq!(rows.rows.len(), 2);
 }
 
 #[tokio::test]
