@@ -25,7 +25,7 @@ pub(crate) struct PreviewView {
     /// Header names and values; secrets stand as `${NAME}`.
     #[schema(value_type = Object)]
     headers: Value,
-    /// The JSON body, if it has one.
+    /// The body, if it has one: JSON as it is; a form, text or XML as it is sent; of a multipart body its parts.
     #[schema(value_type = Option<Value>)]
     body: Option<Value>,
     /// The same call for a shell, whose environment holds the secrets.

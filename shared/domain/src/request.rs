@@ -6,25 +6,40 @@
 //!
 //! What goes where:
 //! - Inputs follow `mapping`. Without one they fill the placeholders of their name; the rest are query
-//!   parameters (GET, HEAD, DELETE) or members of a JSON body (POST, PUT, PATCH).
+//!   parameters (GET, HEAD, DELETE) or members of a JSON body (POST, PUT, PATCH), as `body.type` has it:
+//!   fields of a form, variables of a GraphQL query.
+//! - `body.template` says all of the body: inputs take the place of its `$input` nodes.
 //! - A `{placeholder}` is filled from `input_to_path`, else from the `input_to_params` entry that
 //!   leads to that name, else from the input of that name, else from `connection_vars`.
 //! - `x-hidden` inputs that are absent take their `const` or `default`. Defaults of visible inputs are
 //!   documentation; `default` in a mapping rule is what is sent.
 //! - `null` is left out of path, query and headers, and stays `null` in a body.
 
+mod body;
 mod fill;
+mod multipart;
 mod place;
 mod plan;
+mod room;
+mod segment;
 mod styles;
+mod template;
+pub(crate) mod tree;
+mod verify;
+pub(crate) mod xml;
 
 use serde_json::Value;
 
 use crate::config::{Method, Scheme, Template};
 use crate::ids::SecretName;
 
-pub use place::place_auth;
+pub use body::Body;
+pub use multipart::FormPart;
+pub use place::{is_cookie_octet, place_auth, put};
 pub use plan::Plan;
+pub use room::MAX_BODY_BYTES;
+pub use segment::{Bit, Segment};
+pub use verify::verify_draft;
 
 /// A request whose secrets are still names.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +53,7 @@ pub struct Draft {
     /// The URL's port.
     pub port: u16,
     /// The path's segments, not percent-encoded; none is empty, `.` or `..`.
-    pub segments: Vec<String>,
+    pub segments: Vec<Segment>,
     /// Whether the path ends with a slash.
     pub trailing_slash: bool,
     /// The query's pairs, in order, not percent-encoded.
@@ -47,8 +62,8 @@ pub struct Draft {
     pub headers: Vec<(String, Template)>,
     /// User name and password of `Authorization: Basic`.
     pub basic: Option<(Template, Template)>,
-    /// The JSON body.
-    pub body: Option<Value>,
+    /// The body; its size is checked when it is written.
+    pub body: Option<Body>,
 }
 
 impl Draft {
@@ -61,6 +76,22 @@ impl Draft {
             .flat_map(|(user, password)| [user, password]);
         let templates = pairs.map(|(_, template)| template).chain(basic);
         templates.flat_map(Template::secrets)
+    }
+
+    /// The JSON body; `None` when the body is none or no JSON.
+    pub fn body_json(&self) -> Option<&Value> {
+        match self.body.as_ref()? {
+            Body::Json(value) => Some(value),
+            Body::Form(_) | Body::Multipart(_) | Body::Text(_) | Body::Xml(_) => None,
+        }
+    }
+
+    /// The JSON body, to set a place in it; `None` when the body is none or no JSON.
+    pub fn body_json_mut(&mut self) -> Option<&mut Value> {
+        match self.body.as_mut()? {
+            Body::Json(value) => Some(value),
+            Body::Form(_) | Body::Multipart(_) | Body::Text(_) | Body::Xml(_) => None,
+        }
     }
 }
 

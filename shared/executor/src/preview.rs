@@ -1,13 +1,15 @@
 //! The dry run: the exact request and the equal curl line, with secrets as `${NAME}`.
 
+mod body;
+
 use std::convert::Infallible;
 
 use domain::config::{ResponseFormat, Template, TemplatePiece};
-use domain::request::Draft;
+use domain::request::{Body, Draft};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::render::{self, Hole};
+use crate::render::{self, Boundary, Hole};
 
 /// Stands for the token that is obtained when the call is made.
 const TOKEN: &str = "${ACCESS_TOKEN}";
@@ -21,7 +23,7 @@ pub struct Preview {
     pub url: String,
     /// Header names and values; secrets stand as `${NAME}`.
     pub headers: Map<String, Value>,
-    /// The JSON body.
+    /// The body: JSON as it is, a form, text or XML as it is sent, the parts of a multipart body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// The same call for a shell, whose environment holds the secrets.
@@ -56,28 +58,33 @@ pub(crate) fn show(draft: &Draft, format: ResponseFormat) -> Preview {
         curl.push_str(" \\\n  -u ");
         curl.push_str(&quoted("", &pair));
     }
-    for (name, value) in render::defaults(draft, format) {
+    for (name, value) in render::defaults(draft, format, &Boundary::shown()) {
         let known = headers.keys().any(|known| name == known.as_str());
         let Ok(value) = value.to_str() else { continue };
         if known {
             continue;
         }
         headers.insert(name.to_string(), value.into());
-        // `--compressed` sends this one.
-        if name != http::header::ACCEPT_ENCODING {
+        // `--compressed` sends the one, and curl chooses the boundary of the other.
+        let multipart = matches!(draft.body, Some(Body::Multipart(_)));
+        let curls_own = name == http::header::ACCEPT_ENCODING
+            || multipart && name == http::header::CONTENT_TYPE;
+        if !curls_own {
             curl.push_str(" \\\n  -H ");
             curl.push_str(&single(&format!("{name}: {value}")));
         }
     }
     if let Some(body) = &draft.body {
-        curl.push_str(" \\\n  --data-raw ");
-        curl.push_str(&single(&body.to_string()));
+        for option in body::curl(body) {
+            curl.push_str(" \\\n  ");
+            curl.push_str(&option);
+        }
     }
     Preview {
         method: draft.method.as_str(),
         url,
         headers,
-        body: draft.body.clone(),
+        body: draft.body.as_ref().map(body::shown),
         curl,
     }
 }
@@ -178,7 +185,7 @@ mod tests {
         draft
             .headers
             .push(("X-Note".to_owned(), text("it's ${KEY}")));
-        draft.body = Some(json!({"a": "it's"}));
+        draft.body = Some(Body::Json(json!({"a": "it's"})));
         let preview = show(&draft, ResponseFormat::Json);
         assert_eq!(
             preview.url,

@@ -3,12 +3,14 @@
 //! Nothing is joined as a string that could change the URL's structure: every segment, name and value is
 //! percent-encoded by itself, and the finished URL is taken apart again and compared.
 
+pub(crate) mod body;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::config::{ResponseFormat, Scheme, Template, TemplatePiece};
 use domain::failure::{Failure, FailureCode};
 use domain::ids::SecretName;
-use domain::request::Draft;
+use domain::request::{Bit, Draft, Segment};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST,
     HeaderMap, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
@@ -17,6 +19,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use secrecy::ExposeSecret;
 use url::Url;
 
+pub(crate) use self::body::Boundary;
+use self::body::bytes;
 use crate::credentials::Credentials;
 use crate::outbound::Bytes;
 
@@ -78,10 +82,12 @@ pub(crate) fn render(
     format: ResponseFormat,
     secrets: &Credentials,
 ) -> Result<Rendered, Failure> {
+    let boundary = Boundary::random();
+    let body = draft.body.as_ref();
     Ok(Rendered {
         url: url(draft, secrets)?,
-        headers: headers(draft, format, secrets)?,
-        body: body(draft)?,
+        headers: headers(draft, format, secrets, &boundary)?,
+        body: body.map(|body| bytes(body, &boundary)).transpose()?,
     })
 }
 
@@ -132,14 +138,20 @@ fn push_path(text: &mut String, draft: &Draft) {
     }
     for segment in &draft.segments {
         text.push('/');
-        text.extend(utf8_percent_encode(segment, SEGMENT));
+        for bit in segment.bits() {
+            match bit {
+                Bit::Text(bit) => text.extend(utf8_percent_encode(bit, SEGMENT)),
+                Bit::Mark(mark) => text.push(*mark),
+            }
+        }
     }
     if draft.trailing_slash || draft.segments.is_empty() {
         text.push('/');
     }
 }
 
-fn in_query(text: &str) -> PercentEncode<'_> {
+/// A name or value of a query, percent-encoded as every one is.
+pub(crate) fn in_query(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, QUERY)
 }
 
@@ -178,10 +190,7 @@ fn url(draft: &Draft, secrets: &Credentials) -> Result<Url, Failure> {
 fn is_as_drafted(url: &Url, draft: &Draft) -> bool {
     let expected =
         draft.segments.len() + usize::from(draft.trailing_slash || draft.segments.is_empty());
-    let whole_segments = draft
-        .segments
-        .iter()
-        .all(|segment| !matches!(segment.as_str(), "" | "." | ".."));
+    let whole_segments = !draft.segments.iter().any(Segment::leads_elsewhere);
     whole_segments
         && url.scheme() == scheme(draft.scheme)
         && url
@@ -247,6 +256,7 @@ fn headers(
     draft: &Draft,
     format: ResponseFormat,
     secrets: &Credentials,
+    boundary: &Boundary,
 ) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::with_capacity(draft.headers.len() + 6);
     for (name, template) in &draft.headers {
@@ -266,7 +276,7 @@ fn headers(
         let value = format!("Basic {}", STANDARD.encode(pair));
         headers.insert(AUTHORIZATION, header_value(&value, "authorization", true)?);
     }
-    for (name, value) in defaults(draft, format) {
+    for (name, value) in defaults(draft, format, boundary) {
         headers.entry(name).or_insert(value);
     }
     Ok(headers)
@@ -276,6 +286,7 @@ fn headers(
 pub(crate) fn defaults(
     draft: &Draft,
     format: ResponseFormat,
+    boundary: &Boundary,
 ) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     let accept = match format {
         ResponseFormat::Json => JSON,
@@ -284,7 +295,8 @@ pub(crate) fn defaults(
         ResponseFormat::Csv => ANY_CSV,
         ResponseFormat::Ndjson => ANY_NDJSON,
     };
-    let content_type = draft.body.is_some().then_some((CONTENT_TYPE, JSON));
+    let content_type = draft.body.as_ref();
+    let content_type = content_type.map(|body| (CONTENT_TYPE, body::content_type(body, boundary)));
     [
         (ACCEPT, accept),
         (ACCEPT_ENCODING, HeaderValue::from_static("gzip")),
@@ -325,20 +337,6 @@ fn header_value(text: &str, name: &str, secret: bool) -> Result<HeaderValue, Fai
     })?;
     value.set_sensitive(secret);
     Ok(value)
-}
-
-fn body(draft: &Draft) -> Result<Option<Bytes>, Failure> {
-    let Some(body) = &draft.body else {
-        return Ok(None);
-    };
-    match serde_json::to_vec(body) {
-        Ok(bytes) => Ok(Some(bytes.into())),
-        Err(error) => Err(Failure::new(
-            FailureCode::InvalidInput,
-            format!("The body cannot be written as JSON: {error}."),
-            "Check the input.",
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
 //! Reads how inputs become the request: `mapping.input_to_*`, and what fills the path's placeholders.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value};
 
 use super::fields::{Names, Object};
-use super::rules::Body;
 use super::{
-    Api, InputMapping, InputRule, Method, ParamStyle, Piece, Target, headers, route, targets,
+    Api, BodyKind, BodyRules, InputMapping, InputRule, Method, ParamStyle, Piece, Target, body,
+    headers, route, targets,
 };
 use crate::formats::is_hidden;
+use crate::request::tree;
 use crate::schema::cut;
 use crate::text;
 use crate::walk::{At, Faults};
+
+/// Largest index of an array in a place of the body.
+const MAX_INDEX: usize = 255;
 
 /// The inputs that the schema declares.
 pub(super) struct Inputs<'s> {
@@ -59,7 +61,7 @@ impl<'s> Inputs<'s> {
     }
 
     /// Notes a mapping of an input that there is not.
-    fn known(&self, name: &str, at: &At<'_>, faults: &mut Faults) {
+    pub(super) fn known(&self, name: &str, at: &At<'_>, faults: &mut Faults) {
         if self.open || self.declares(name) {
             return;
         }
@@ -93,6 +95,10 @@ enum Group {
     Path,
     Headers,
     Body,
+    /// `input_to_body` of a form.
+    Fields,
+    /// `input_to_body` of a multipart body.
+    Parts,
 }
 
 const GROUPS: [(&str, Group); 4] = [
@@ -107,7 +113,7 @@ pub(super) fn read(
     root: Object<'_, '_>,
     api: Option<&Api>,
     method: Method,
-    body: Body,
+    body: &BodyRules,
     inputs: &Inputs<'_>,
     faults: &mut Faults,
 ) -> InputMapping {
@@ -120,6 +126,11 @@ pub(super) fn read(
         for (name, group) in GROUPS {
             if let Some(value) = mapping.members.get(name) {
                 let rules = rules.get_or_insert_with(Vec::new);
+                let group = match group {
+                    Group::Body if body.kind == BodyKind::Form => Group::Fields,
+                    Group::Body if body.kind == BodyKind::Multipart => Group::Parts,
+                    group => group,
+                };
                 self::group(value, group, &at.name(name), inputs, rules, faults);
             }
         }
@@ -130,52 +141,32 @@ pub(super) fn read(
         let path_at = path_at.name("path");
         targets::placeholders(api, rules.as_deref(), inputs, &path_at, &at, faults);
         targets::conflicts(api, rules.as_deref().unwrap_or_default(), &at, faults);
+        let request = body::Request {
+            api,
+            body,
+            inputs,
+            rules: rules.as_deref(),
+        };
+        body::fits(&request, root.at, faults);
     }
-    match rules {
-        Some(rules) => InputMapping::Exact(rules),
-        None => stated_body(api, method, body, inputs),
-    }
+    rules.map_or(InputMapping::Identity, InputMapping::Exact)
 }
 
-/// What the identity becomes when `body.type` says otherwise than the method.
-fn stated_body(api: Option<&Api>, method: Method, body: Body, inputs: &Inputs<'_>) -> InputMapping {
-    let by_query = matches!(method, Method::Get | Method::Head | Method::Delete);
-    let to_query = match body {
-        Body::Json if by_query => false,
-        Body::None if !by_query => true,
-        Body::Json | Body::None | Body::Unstated => return InputMapping::Identity,
-    };
-    let taken: HashSet<&str> = api.into_iter().flat_map(placeholder_names).collect();
-    let rules = inputs.names().filter(|name| !taken.contains(name.as_str()));
-    let rules = rules.map(|name| InputRule {
-        input: name.clone(),
-        target: if to_query {
-            Target::Query {
-                name: name.clone(),
-                style: ParamStyle::FormExplode,
-            }
-        } else {
-            Target::Body {
-                pointer: vec![name.clone()],
-            }
-        },
-        default: None,
-        omit_empty: false,
-    });
-    InputMapping::Exact(rules.collect())
-}
-
-fn body_fits(mapping: Object<'_, '_>, method: Method, body: Body, faults: &mut Faults) {
+fn body_fits(mapping: Object<'_, '_>, method: Method, body: &BodyRules, faults: &mut Faults) {
     let at = mapping.at.name("input_to_body");
     if !mapping.members.contains_key("input_to_body") {
         return;
     }
-    if body == Body::None {
+    if body.kind == BodyKind::None {
         faults.add(
             &at,
             "conflict",
             "\"body.type\" is none, so nothing goes there",
         );
+    } else if body.template.is_some() {
+        let message = "\"body.template\" says all of the body";
+        let hint = "name the inputs there, or leave the template out";
+        faults.advise(&at, "conflict", message, hint);
     } else if matches!(method, Method::Get | Method::Head) {
         let message = format!("{} has no body", method.as_str());
         faults.advise(&at, "conflict", message, "use \"input_to_params\"");
@@ -231,7 +222,8 @@ fn long_rule(
         Group::Params => &["name", "style", "explode", "default", "omit_empty"],
         Group::Path => &["name", "style", "explode", "default"],
         Group::Headers => &["name", "style", "explode", "default", "omit_empty"],
-        Group::Body => &["name", "default", "omit_empty"],
+        Group::Fields => &["name", "style", "explode", "default", "omit_empty"],
+        Group::Body | Group::Parts => &["name", "default", "omit_empty"],
     };
     faults.only(
         rule,
@@ -246,8 +238,10 @@ fn long_rule(
         Some(_) => faults.text(rule, "name"),
     };
     let style = match group {
-        Group::Body => None,
-        Group::Params | Group::Path | Group::Headers => style(rule, group, faults),
+        Group::Body | Group::Parts => None,
+        Group::Params | Group::Path | Group::Headers | Group::Fields => {
+            style(rule, group, faults)
+        }
     };
     let omit_empty = faults.flag(rule, "omit_empty").unwrap_or(false);
     let default = rule.members.get("default").cloned();
@@ -264,25 +258,34 @@ fn long_rule(
 
 fn style(rule: Object<'_, '_>, group: Group, faults: &mut Faults) -> Option<ParamStyle> {
     let explode = faults.flag(rule, "explode");
-    if group != Group::Params {
-        const SIMPLE: [(&str, ParamStyle); 1] = [("simple", ParamStyle::Simple)];
-        return faults.choice(rule, "style", &SIMPLE, &["label", "matrix"]);
-    }
-    const STYLES: [(&str, ParamStyle); 4] = [
+    const QUERY: [(&str, ParamStyle); 4] = [
         ("form", ParamStyle::FormExplode),
         ("spaceDelimited", ParamStyle::SpaceDelimited),
         ("pipeDelimited", ParamStyle::PipeDelimited),
         ("deepObject", ParamStyle::DeepObject),
     ];
-    let stated = faults.choice(rule, "style", &STYLES, &[]);
-    match (stated.unwrap_or(ParamStyle::FormExplode), explode) {
-        (ParamStyle::FormExplode, Some(false)) => Some(ParamStyle::Form),
+    const PATH: [(&str, ParamStyle); 3] = [
+        ("simple", ParamStyle::Simple),
+        ("label", ParamStyle::Label),
+        ("matrix", ParamStyle::Matrix),
+    ];
+    let (choices, default): (&[(&str, ParamStyle)], _) = match group {
+        Group::Params | Group::Fields => (&QUERY, ParamStyle::FormExplode),
+        Group::Path => (&PATH, ParamStyle::Simple),
+        Group::Headers | Group::Body | Group::Parts => (&PATH[..1], ParamStyle::Simple),
+    };
+    let stated = faults.choice(rule, "style", choices, &[]);
+    Some(match (stated.unwrap_or(default), explode) {
+        (ParamStyle::FormExplode, Some(false)) => ParamStyle::Form,
         // OpenAPI: exploded they are all written like `form`.
         (ParamStyle::SpaceDelimited | ParamStyle::PipeDelimited, Some(true)) => {
-            Some(ParamStyle::FormExplode)
+            ParamStyle::FormExplode
         }
-        (style, _) => Some(style),
-    }
+        (ParamStyle::Simple, Some(true)) => ParamStyle::SimpleExplode,
+        (ParamStyle::Label, Some(true)) => ParamStyle::LabelExplode,
+        (ParamStyle::Matrix, Some(true)) => ParamStyle::MatrixExplode,
+        (style, _) => style,
+    })
 }
 
 fn target_of(
@@ -316,11 +319,21 @@ fn target_of(
             style: simple,
         }),
         Group::Body => body_pointer(name, at, faults).map(|pointer| Target::Body { pointer }),
+        Group::Fields | Group::Parts => {
+            headers::param_name(name, at, faults);
+            Some(Target::Field {
+                name: name.to_owned(),
+                style: style.unwrap_or(ParamStyle::FormExplode),
+            })
+        }
     }
 }
 
-/// `a.b` and `/a/b` are the same place.
+/// `a.b` and `/a/b` are the same place; `""` is the whole body. Numbers are indexes of arrays.
 fn body_pointer(name: &str, at: &At<'_>, faults: &mut Faults) -> Option<Vec<String>> {
+    if name.is_empty() {
+        return Some(Vec::new());
+    }
     faults.visible(name, at);
     let pointer: Vec<String> = match name.strip_prefix('/') {
         Some(rest) => rest
@@ -329,8 +342,12 @@ fn body_pointer(name: &str, at: &At<'_>, faults: &mut Faults) -> Option<Vec<Stri
             .collect(),
         None => name.split('.').map(str::to_owned).collect(),
     };
+    let far = |name: &String| tree::index(name).is_some_and(|index| index > MAX_INDEX);
     let odd = pointer.iter().any(String::is_empty) || pointer.len() > 32 || name.len() > 1024;
-    if odd {
+    if pointer.iter().any(far) {
+        let message = format!("an array in the body has at most {} elements", MAX_INDEX + 1);
+        faults.add(at, "invalid_value", message);
+    } else if odd {
         let message = "a place in the body is written \"a.b\" or \"/a/b\"";
         faults.add(at, "invalid_value", message);
     }

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::auth::{self, Slot};
+use super::auth;
 use super::inputs::{Inputs, placeholder_names};
 use super::{Api, InputRule, Target};
+use crate::request::tree;
 use crate::schema::cut;
 use crate::text;
 use crate::walk::{At, Faults};
@@ -26,7 +27,7 @@ pub(super) fn placeholders(
             Target::Path { name: target, .. } | Target::Query { name: target, .. } => {
                 target == name
             }
-            Target::Header { .. } | Target::Body { .. } => false,
+            Target::Header { .. } | Target::Body { .. } | Target::Field { .. } => false,
         })
     };
     for name in &names {
@@ -62,23 +63,23 @@ pub(super) fn placeholders(
 
 /// Notes targets that two rules write, or that something fixed or secret takes already.
 pub(super) fn conflicts(api: &Api, rules: &[InputRule], at: &At<'_>, faults: &mut Faults) {
-    let credential = auth::slot(&api.auth);
+    let credential = auth::slots(&api.auth);
     for (index, rule) in rules.iter().enumerate() {
         let (group, fixed, secret) = match &rule.target {
             Target::Query { name, .. } => (
                 "input_to_params",
                 api.params.iter().any(|(other, _)| other == name),
-                credential == Some(Slot::Query(name)),
+                credential.iter().any(|slot| slot.is_param(name)),
             ),
             Target::Header { name, .. } => (
                 "input_to_headers",
                 api.headers
                     .iter()
                     .any(|(other, _)| other.eq_ignore_ascii_case(name)),
-                matches!(credential, Some(Slot::Header(slot)) if slot.eq_ignore_ascii_case(name)),
+                credential.iter().any(|slot| slot.is_header(name)),
             ),
             Target::Path { .. } => ("input_to_path", false, false),
-            Target::Body { .. } => ("input_to_body", false, false),
+            Target::Body { .. } | Target::Field { .. } => ("input_to_body", false, false),
         };
         let group_at = at.name(group);
         let place = group_at.name(&rule.input);
@@ -103,13 +104,24 @@ pub(super) fn conflicts(api: &Api, rules: &[InputRule], at: &At<'_>, faults: &mu
 fn overlap(one: &Target, other: &Target) -> bool {
     match (one, other) {
         (Target::Query { name: a, .. }, Target::Query { name: b, .. })
-        | (Target::Path { name: a, .. }, Target::Path { name: b, .. }) => a == b,
+        | (Target::Path { name: a, .. }, Target::Path { name: b, .. })
+        | (Target::Field { name: a, .. }, Target::Field { name: b, .. }) => a == b,
         (Target::Header { name: a, .. }, Target::Header { name: b, .. }) => {
             a.eq_ignore_ascii_case(b)
         }
         (Target::Body { pointer: a }, Target::Body { pointer: b }) => {
-            a.starts_with(b) || b.starts_with(a)
+            // The first parts that differ: both names, both indexes, or no place for both.
+            let mut steps = a.iter().zip(b).skip_while(|(a, b)| a == b);
+            let is_index = |name: &String| tree::index(name).is_some();
+            steps.next().is_none_or(|(a, b)| is_index(a) != is_index(b))
         }
-        _ => false,
+        (
+            Target::Query { .. }
+            | Target::Path { .. }
+            | Target::Header { .. }
+            | Target::Body { .. }
+            | Target::Field { .. },
+            _,
+        ) => false,
     }
 }

@@ -7,7 +7,10 @@ use crate::egress::Policy;
 use crate::fault::Fault;
 
 mod badinputs;
+mod bodies;
+mod credentials;
 mod refused_calls;
+mod refused_pages;
 mod refused_rules;
 
 /// The example of the product's specification.
@@ -253,41 +256,6 @@ fn credentials_get_their_defaults() {
         }
     );
     assert_eq!(auth(json!({"method": "none"})), Auth::None);
-}
-
-#[test]
-fn the_stated_body_moves_the_identity() {
-    let document = |method: &str, body: &str| {
-        let mut document = with(&[
-            ("/api/method", json!(method)),
-            ("/body/type", json!(body)),
-            ("/api/path", json!("/{symbol}")),
-        ]);
-        document["input_schema"] = json!({"properties": {"symbol": {}, "n": {}}});
-        document["mapping"] = json!({"response_to_output": {}});
-        accepted(&document).mapping.inputs
-    };
-    let rules = |inputs| match inputs {
-        InputMapping::Exact(rules) => rules
-            .into_iter()
-            .map(|rule| rule.target)
-            .collect::<Vec<_>>(),
-        InputMapping::Identity => vec![],
-    };
-    assert_eq!(
-        rules(document("POST", "none")),
-        [Target::Query {
-            name: "n".into(),
-            style: ParamStyle::FormExplode
-        }]
-    );
-    assert_eq!(
-        rules(document("DELETE", "json")),
-        [Target::Body {
-            pointer: vec!["n".into()]
-        }]
-    );
-    assert_eq!(document("POST", "json"), InputMapping::Identity);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::config::{ConnectionVar, InputRule, ParamStyle, Piece, Target};
 use crate::fault::Fault;
 
 use super::plan::{Given, pointer, unfit};
+use super::segment::{Bit, Segment};
 use super::styles;
 
 /// A part of one path segment.
@@ -14,6 +15,7 @@ use super::styles;
 pub(super) enum Part {
     Text(String),
     Input {
+        placeholder: String,
         name: String,
         default: Option<Value>,
         style: ParamStyle,
@@ -33,6 +35,7 @@ pub(super) fn filled(
         rules.into_iter().flatten().find_map(|rule| {
             let (_, style) = wanted(&rule.target).filter(|(name, _)| *name == placeholder)?;
             Some(Part::Input {
+                placeholder: placeholder.to_owned(),
                 name: rule.input.clone(),
                 default: rule.default.clone(),
                 style,
@@ -41,12 +44,18 @@ pub(super) fn filled(
     };
     let by_path = of_rule(|target| match target {
         Target::Path { name, style } => Some((name, *style)),
-        Target::Query { .. } | Target::Header { .. } | Target::Body { .. } => None,
+        Target::Query { .. }
+        | Target::Header { .. }
+        | Target::Body { .. }
+        | Target::Field { .. } => None,
     });
     let by_params = || {
         of_rule(|target| match target {
             Target::Query { name, .. } => Some((name, ParamStyle::Simple)),
-            Target::Path { .. } | Target::Header { .. } | Target::Body { .. } => None,
+            Target::Path { .. }
+            | Target::Header { .. }
+            | Target::Body { .. }
+            | Target::Field { .. } => None,
         })
     };
     let by_name = || {
@@ -56,6 +65,7 @@ pub(super) fn filled(
                 .iter()
                 .any(|variable| variable.name == placeholder);
         fill.then(|| Part::Input {
+            placeholder: placeholder.to_owned(),
             name: placeholder.to_owned(),
             default: None,
             style: ParamStyle::Simple,
@@ -79,22 +89,19 @@ fn variable(name: &str, variables: &[ConnectionVar]) -> Result<String, Fault> {
     };
     let variable = variables.iter().find(|variable| variable.name == name);
     let variable = variable.ok_or_else(|| fault("is not declared"))?;
-    let value = variable
-        .default
-        .as_ref()
-        .ok_or_else(|| fault("has no value"))?;
+    let value = variable.value().ok_or_else(|| fault("has no value"))?;
     let pattern = variable
         .pattern
         .as_ref()
         .map(|pattern| Regex::new(&format!("^(?:{pattern})$")));
-    let allowed = variable.allowed.is_empty() || variable.allowed.contains(value);
+    let allowed = variable.allowed.is_empty() || variable.allowed.iter().any(|one| one == value);
     let matches = match pattern {
         None => true,
         Some(Ok(pattern)) => pattern.is_match(value),
         Some(Err(_)) => false,
     };
     if allowed && matches {
-        Ok(value.clone())
+        Ok(value.to_owned())
     } else {
         Err(fault("has a value that it does not allow"))
     }
@@ -121,41 +128,49 @@ pub(super) fn host(pieces: &[Piece], variables: &[ConnectionVar]) -> Result<Stri
 }
 
 /// One segment, filled; never empty, `.` or `..`.
-pub(super) fn segment(parts: &[Part], given: &Given<'_>) -> Result<String, Fault> {
-    let mut whole = String::new();
+pub(super) fn segment(parts: &[Part], given: &Given<'_>) -> Result<Segment, Fault> {
+    let mut whole = Segment::new();
     let mut last = None;
     for part in parts {
         match part {
-            Part::Text(text) => whole.push_str(text),
+            Part::Text(text) => whole.push(Bit::Text(text.clone())),
             Part::Unfilled(fault) => return Err(fault.clone()),
             Part::Input {
+                placeholder,
                 name,
                 default,
                 style,
             } => {
                 last = Some(name);
                 let found = given.value(name).filter(|value| !value.is_null());
-                let line = match found.or(default.as_ref()) {
-                    Some(value) => styles::line(value, *style),
+                let bits = match found.or(default.as_ref()) {
+                    Some(value) => styles::path(placeholder, value, *style),
                     None => Ok(None),
                 };
-                let text = line.map_err(|why| unfit(name, "path", &why))?;
-                let text = text.ok_or_else(|| {
+                let bits = bits.map_err(|why| unfit(name, "path", &why))?;
+                let bits = bits.ok_or_else(|| {
                     let message = format!("{name:?} is part of the path and has no value");
                     Fault::new(pointer(name), "required", message)
                 })?;
-                if text.is_empty() || text.chars().any(char::is_control) {
-                    return Err(no_segment(name));
+                for bit in bits {
+                    if let Bit::Text(text) = &bit
+                        && (text.is_empty() || text.chars().any(char::is_control))
+                    {
+                        return Err(no_segment(name));
+                    }
+                    whole.push(bit);
                 }
-                whole.push_str(&text);
             }
         }
     }
-    // Some servers drop `;…` before they resolve dots.
-    let resolved = whole.split(';').next().unwrap_or_default();
-    match (resolved, last) {
-        ("" | "." | "..", Some(name)) => Err(no_segment(name)),
-        _ => Ok(whole),
+    match last {
+        Some(name) if whole.leads_elsewhere() => Err(no_segment(name)),
+        None if whole.leads_elsewhere() => Err(Fault::new(
+            "",
+            "connection_var",
+            "a connection variable in the path may not be empty, `.` or `..`",
+        )),
+        Some(_) | None => Ok(whole),
     }
 }
 

@@ -3,16 +3,18 @@
 use serde_json::{Map, Value};
 
 use crate::config::{
-    InputMapping, InputRule, Method, ParamStyle, PathSegment, Piece, Target, Template,
+    BodyRules, InputMapping, InputRule, ParamStyle, PathSegment, Piece, Rest, Target, Template,
     TemplatePiece, ToolConfig,
 };
 use crate::fault::Fault;
 use crate::formats::is_hidden;
 use crate::path::escape_token;
 
+use super::body::{self, Content, Field};
 use super::fill::{Part, filled, host, segment};
 use super::place::{place_auth, set_header};
-use super::{Draft, styles};
+use super::room::{MAX_HEADER_BYTES, Room};
+use super::{Body, Draft, styles, template};
 
 const TAKEN: &str = "the tool or another input sets this parameter";
 
@@ -22,13 +24,13 @@ pub struct Plan {
     /// The host, or what is wrong with a connection variable in it.
     host: Result<String, Fault>,
     segments: Vec<Vec<Part>>,
-    /// Inputs that a placeholder takes.
+    /// Inputs that a placeholder or the body's template takes.
     taken: Vec<String>,
     /// Rules besides those of placeholders; `None` is identity.
     rules: Option<Vec<InputRule>>,
     /// Hidden inputs and what they are.
     hidden: Vec<(String, Value)>,
-    /// Whether any input is declared that no placeholder takes.
+    /// Whether any input is declared that nothing takes.
     has_more: bool,
 }
 
@@ -59,6 +61,9 @@ impl Plan {
                 }
             });
             segments.push(parts.collect());
+        }
+        if let Some(template) = &config.body.template {
+            taken.extend(template.inputs().into_iter().map(str::to_owned));
         }
         Self {
             host: host(&api.base_url.host, &api.connection_vars),
@@ -111,9 +116,17 @@ impl Plan {
                 Err(fault) => faults.push(fault),
             }
         }
-        match &self.rules {
-            None => self.identity(&given, &mut draft, &mut faults),
+        let content = match &self.rules {
+            None => self.identity(&config.body, &given, &mut draft, &mut faults),
             Some(rules) => exact(rules, &given, &mut draft, &mut faults),
+        };
+        match written(&config.body, content, &given) {
+            Ok(body) => draft.body = body,
+            Err((Some(input), why)) => faults.push(unfit(&input, "body", &why)),
+            Err((None, why)) => {
+                let message = format!("the inputs cannot be written into the body: {why}");
+                faults.push(Fault::new("", "unfit_value", message));
+            }
         }
         if !faults.is_empty() {
             return Err(faults);
@@ -122,38 +135,81 @@ impl Plan {
         Ok(draft)
     }
 
-    fn identity(&self, given: &Given<'_>, draft: &mut Draft, faults: &mut Vec<Fault>) {
+    fn identity<'a>(
+        &self,
+        rules: &BodyRules,
+        given: &Given<'a>,
+        draft: &mut Draft,
+        faults: &mut Vec<Fault>,
+    ) -> Content<'a> {
+        let mut content = Content::default();
         let left = given.all().filter(|(name, _)| !self.taken.contains(name));
-        match draft.method {
-            Method::Get | Method::Head | Method::Delete => {
-                let mut query = Vec::new();
+        match rules.rest(draft.method) {
+            Rest::Query => query_of(left, given, draft, faults),
+            Rest::Nowhere => {}
+            Rest::Body => {
+                content.wanted = self.has_more;
                 for (name, value) in left {
-                    let pairs = match styles::query(name, value, ParamStyle::FormExplode) {
-                        Ok(pairs) => pairs,
-                        Err(why) => {
-                            faults.push(unfit(name, "query", &why));
-                            continue;
-                        }
-                    };
-                    let elsewhere = |other: &String| {
-                        stands(draft, other) || other != name && given.value(other).is_some()
-                    };
-                    if pairs.iter().any(|(other, _)| elsewhere(other)) {
-                        faults.push(unfit(name, "query", TAKEN));
+                    content.wanted = true;
+                    if rules.kind.has_fields() {
+                        content.fields.push(Field {
+                            input: name,
+                            name,
+                            value,
+                            style: ParamStyle::FormExplode,
+                        });
+                    } else if rules.kind.is_whole() {
+                        content.tree.put(&[], value);
                     } else {
-                        query.extend(pairs);
+                        content.tree.member(name, value);
                     }
-                }
-                put_query(draft, query);
-            }
-            Method::Post | Method::Put | Method::Patch => {
-                let body: Map<_, _> = left.map(|(k, v)| (k.clone(), v.clone())).collect();
-                if self.has_more || !body.is_empty() {
-                    draft.body = Some(Value::Object(body));
                 }
             }
         }
+        content
     }
+}
+
+/// The query of the inputs that nothing else takes.
+fn query_of<'a>(
+    left: impl Iterator<Item = (&'a String, &'a Value)>,
+    given: &Given<'_>,
+    draft: &mut Draft,
+    faults: &mut Vec<Fault>,
+) {
+    let mut query = Vec::new();
+    let mut room = Room::query();
+    for (name, value) in left {
+        let pairs = match styles::pairs(name, value, ParamStyle::FormExplode, &mut room) {
+            Ok(pairs) => pairs,
+            Err(why) => {
+                faults.push(unfit(name, "query", &why));
+                continue;
+            }
+        };
+        let elsewhere =
+            |other: &String| stands(draft, other) || other != name && given.value(other).is_some();
+        if pairs.iter().any(|(other, _)| elsewhere(other)) {
+            faults.push(unfit(name, "query", TAKEN));
+        } else {
+            query.extend(pairs);
+        }
+    }
+    put_query(draft, query);
+}
+
+/// The body of what the inputs put together, or of the template.
+fn written(
+    rules: &BodyRules,
+    content: Content<'_>,
+    given: &Given<'_>,
+) -> Result<Option<Body>, body::Unfit> {
+    let mut room = Room::body();
+    let Some(node) = &rules.template else {
+        return body::of_content(rules, content, &mut room);
+    };
+    let value = template::fill(node, given, &mut room).map_err(|why| (None, why))?;
+    body::of_value(rules, value, &mut Room::body()).map_err(|why| (None, why))
 }
 
 /// The rules that no placeholder uses up. One of `input_to_params` fills a placeholder only where
@@ -167,7 +223,7 @@ fn besides_path(rules: &[InputRule], path: &[PathSegment]) -> Vec<InputRule> {
     let left = rules.iter().filter(|rule| match &rule.target {
         Target::Path { .. } => false,
         Target::Query { name, .. } => !placeholder(name) || by_path.contains(&name),
-        Target::Header { .. } | Target::Body { .. } => true,
+        Target::Header { .. } | Target::Body { .. } | Target::Field { .. } => true,
     });
     left.cloned().collect()
 }
@@ -175,7 +231,10 @@ fn besides_path(rules: &[InputRule], path: &[PathSegment]) -> Vec<InputRule> {
 fn path_target(rule: &InputRule) -> Option<&String> {
     match &rule.target {
         Target::Path { name, .. } => Some(name),
-        Target::Query { .. } | Target::Header { .. } | Target::Body { .. } => None,
+        Target::Query { .. }
+        | Target::Header { .. }
+        | Target::Body { .. }
+        | Target::Field { .. } => None,
     }
 }
 
@@ -213,13 +272,21 @@ impl<'a> Given<'a> {
     }
 }
 
-fn exact(rules: &[InputRule], given: &Given<'_>, draft: &mut Draft, faults: &mut Vec<Fault>) {
-    let mut body = None;
+fn exact<'a>(
+    rules: &'a [InputRule],
+    given: &Given<'a>,
+    draft: &mut Draft,
+    faults: &mut Vec<Fault>,
+) -> Content<'a> {
+    let mut content = Content::default();
     let mut query = Vec::new();
+    let mut room = Room::query();
     for rule in rules {
-        if let Target::Body { .. } = rule.target {
-            body.get_or_insert_with(Map::new);
-        }
+        content.wanted |= match &rule.target {
+            Target::Body { pointer } => !pointer.is_empty(),
+            Target::Field { .. } => true,
+            Target::Query { .. } | Target::Path { .. } | Target::Header { .. } => false,
+        };
         let Some(value) = given.value(&rule.input).or(rule.default.as_ref()) else {
             continue;
         };
@@ -228,7 +295,7 @@ fn exact(rules: &[InputRule], given: &Given<'_>, draft: &mut Draft, faults: &mut
         }
         match &rule.target {
             Target::Path { .. } => {}
-            Target::Query { name, style } => match styles::query(name, value, *style) {
+            Target::Query { name, style } => match styles::pairs(name, value, *style, &mut room) {
                 // An object names its parameters itself: never those of the tool or of another input.
                 Ok(pairs)
                     if pairs.iter().any(|(other, _)| {
@@ -246,16 +313,21 @@ fn exact(rules: &[InputRule], given: &Given<'_>, draft: &mut Draft, faults: &mut
                 Err(fault) => faults.push(fault),
             },
             Target::Body { pointer: place } => {
-                let body = body.get_or_insert_with(Map::new);
-                if !put_body(body, place, value) {
+                if !content.tree.put(place, value) {
                     let why = "another input stands where it would go";
                     faults.push(unfit(&rule.input, "body", why));
                 }
             }
+            Target::Field { name, style } => content.fields.push(Field {
+                input: &rule.input,
+                name,
+                value,
+                style: *style,
+            }),
         }
     }
     put_query(draft, query);
-    draft.body = body.map(Value::Object);
+    content
 }
 
 /// Whether a rule fills the query parameter of that name.
@@ -282,31 +354,17 @@ fn put_query(draft: &mut Draft, pairs: Vec<(String, String)>) {
 fn header(input: &str, value: &Value, style: ParamStyle) -> Result<Option<String>, Fault> {
     let line = styles::line(value, style).map_err(|why| unfit(input, "header", &why))?;
     match line {
+        Some(text) if text.len() > MAX_HEADER_BYTES => Err(unfit(
+            input,
+            "header",
+            &format!("it would be longer than {} KB", MAX_HEADER_BYTES / 1024),
+        )),
         Some(text) if !text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
             let message = format!("{input:?} goes into a header, which holds visible ASCII only");
             Err(Fault::new(pointer(input), "invalid_header_value", message)
                 .hint("remove line breaks, control and other characters"))
         }
         line => Ok(line),
-    }
-}
-
-/// Puts a value at its place; false when something that is no object is on the way.
-fn put_body(body: &mut Map<String, Value>, place: &[String], value: &Value) -> bool {
-    match place {
-        [] => false,
-        [name] => {
-            body.insert(name.clone(), value.clone());
-            true
-        }
-        [name, rest @ ..] => {
-            let below = body
-                .entry(name)
-                .or_insert_with(|| Value::Object(Map::new()));
-            below
-                .as_object_mut()
-                .is_some_and(|below| put_body(below, rest, value))
-        }
     }
 }
 

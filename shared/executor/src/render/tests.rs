@@ -11,7 +11,7 @@ pub(crate) fn draft() -> Draft {
         scheme: Scheme::Https,
         host: "api.example.com".to_owned(),
         port: 443,
-        segments: vec!["v1".to_owned()],
+        segments: vec!["v1".into()],
         trailing_slash: false,
         query: Vec::new(),
         headers: Vec::new(),
@@ -54,7 +54,7 @@ fn rendered(draft: &Draft, secrets: &Credentials) -> Rendered {
 #[test]
 fn values_stay_inside_their_segment_and_parameter() {
     let mut draft = draft();
-    draft.segments.push("a/b?c#d%2e\\é ${KEY}".to_owned());
+    draft.segments.push("a/b?c#d%2e\\é ${KEY}".into());
     draft.query.push(("q[x]".to_owned(), text("a&b=c+d e/é#,")));
     assert_eq!(
         rendered(&draft, &none()).url.as_str(),
@@ -66,7 +66,7 @@ fn values_stay_inside_their_segment_and_parameter() {
 fn dot_segments_are_refused() {
     for bad in ["", ".", ".."] {
         let mut draft = draft();
-        draft.segments.push(bad.to_owned());
+        draft.segments.push(bad.into());
         let failure = render(&draft, ResponseFormat::Json, &none()).unwrap_err();
         assert_eq!(failure.code, FailureCode::EgressBlocked, "{bad:?}");
     }
@@ -133,7 +133,7 @@ fn defaults_give_way_to_the_tools_own() {
     draft
         .headers
         .push(("accept".to_owned(), text("application/vnd.x+json")));
-    draft.body = Some(json!({"a": 1}));
+    draft.body = Some(domain::request::Body::Json(json!({"a": 1})));
     let rendered = rendered(&draft, &none());
     assert_eq!(rendered.headers["accept"], "application/vnd.x+json");
     assert_eq!(rendered.headers.get_all("accept").iter().count(), 1);

@@ -250,7 +250,7 @@ fn a_mapped_document_fills_path_header_and_body() {
         .build(&tool.config, input.as_object().unwrap())
         .unwrap();
     assert_eq!(
-        (draft.segments, draft.trailing_slash),
+        (draft.segments.clone(), draft.trailing_slash),
         (
             vec!["v1".into(), "users".into(), "a/b".into(), "orders".into()],
             true
@@ -258,5 +258,5 @@ fn a_mapped_document_fills_path_header_and_body() {
     );
     assert_eq!(draft.query[0].0, "tag");
     assert_eq!(draft.headers[0].0, "X-Trace");
-    assert_eq!(draft.body, Some(json!({ "order": { "count": 2 } })));
+    assert_eq!(draft.body_json(), Some(&json!({ "order": { "count": 2 } })));
 }
