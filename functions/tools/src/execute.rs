@@ -5,11 +5,12 @@ use axum::response::{IntoResponse as _, Response};
 use domain::caller::Door;
 use domain::failure::Failure;
 use domain::ids::{ExecutionId, ToolId};
-use executor::{ExecuteOptions, Execution, Executor};
+use executor::{Cut, ExecuteOptions, Execution, Executor, Origin};
+use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use web::openapi::{Conflict, Missing};
+use web::openapi::{Held, Limited, Missing};
 use web::{AsMember, Fields, FromFields, IdempotencyKey, Json, Path, Problem};
 
 /// What a tool is given.
@@ -43,10 +44,53 @@ pub(crate) struct ExecutionSucceeded {
     /// Its entry in the execution log.
     #[schema(value_type = Uuid)]
     execution_id: ExecutionId,
+    /// Present only when the output was cut to `output.max_tokens`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Truncated, nullable = false)]
+    truncated: Option<Cut>,
+    /// Present (and true) when the answer to an earlier call that asked for the same was used: the tool's `cache`.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false, example = false)]
+    cached: bool,
     /// What is worth knowing though it did not fail.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     warnings: Vec<String>,
+}
+
+/// What was taken out of an output that is larger than the tool's `output.max_tokens`.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes executor::Cut")]
+pub(crate) struct Truncated {
+    /// Run the tool `read_more` with it for the rest; it is kept for a day. Absent when it could not be kept.
+    #[schema(required = false, example = "more_3f2504e04f8941d39a0c0305e82c33010000000000000000")]
+    cursor: String,
+    /// Where something was taken out.
+    at: Vec<TruncatedAt>,
+    /// Estimated tokens of the output in this answer.
+    #[schema(example = 3_980)]
+    kept_tokens: u64,
+    /// Estimated tokens of the whole output.
+    #[schema(example = 51_234)]
+    total_tokens: u64,
+}
+
+/// One place at which something was taken out.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes executor::CutAt")]
+pub(crate) struct TruncatedAt {
+    /// JSON pointer into `output`.
+    #[schema(example = "/rows")]
+    pointer: String,
+    /// What is counted: `items`, `characters` or `members`.
+    #[schema(example = "items")]
+    unit: String,
+    /// How many of them stayed.
+    #[schema(example = 31)]
+    kept: u64,
+    /// How many there are altogether.
+    #[schema(example = 400)]
+    total: u64,
 }
 
 /// An execution that was made and failed.
@@ -95,14 +139,18 @@ fn answer(execution: Execution) -> Response {
         execution_id,
         execution_time_ms,
         outcome,
+        cut,
         warnings,
+        origin,
     } = execution;
-    match outcome {
+    let mut response = match outcome {
         Ok(output) => Json(ExecutionSucceeded {
             success: true,
             output,
             execution_time_ms,
             execution_id,
+            truncated: cut,
+            cached: origin == Origin::Cached,
             warnings,
         })
         .into_response(),
@@ -113,13 +161,31 @@ fn answer(execution: Execution) -> Response {
             execution_id,
             warnings,
         })),
+    };
+    if origin == Origin::Replayed {
+        let replayed = HeaderValue::from_static("true");
+        response.headers_mut().insert(REPLAYED, replayed);
     }
+    response
+}
+
+/// Says that no call was made: an earlier one with the same key was.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Run a tool
 ///
 /// One real call to the tool's API. An input that does not fit is 400; a call that fails is 500 with
-/// `success: false`. `Idempotency-Key` is sent on to the API, the same on every attempt.
+/// `success: false`.
+///
+/// With an `Idempotency-Key` the call is made once: the same request with the same key is answered with the first
+/// one's answer and execution id, and the header `Idempotency-Replayed: true`. While the first one runs, that takes a
+/// few seconds at most; then it is 409. Another input with the same key is 409. The key is sent on to the API with calls
+/// that could change something, the same on every attempt.
 #[utoipa::path(
     post, path = "/api/v1/tools/{tool_id}/execute", operation_id = "execute_tool", tag = "tools",
     params(
@@ -130,7 +196,7 @@ fn answer(execution: Execution) -> Response {
     responses(
         (status = 200, description = "It succeeded.", body = ExecutionSucceeded),
         (status = 500, description = "It was made and failed.", body = ExecutionFailed),
-        Missing, Conflict,
+        Missing, Held, Limited,
     )
 )]
 pub(crate) async fn execute(

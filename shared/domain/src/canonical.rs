@@ -21,6 +21,11 @@ pub fn hash(value: &Value) -> String {
     hex::encode(Sha256::digest(to_string(value)))
 }
 
+/// The same as bytes.
+pub fn digest(value: &Value) -> [u8; 32] {
+    Sha256::digest(to_string(value)).into()
+}
+
 fn write_value(text: &mut String, value: &Value) {
     match value {
         Value::Null => text.push_str("null"),

@@ -1,5 +1,7 @@
 //! What ends an execution before the tool could be run at all.
 
+use std::time::Duration;
+
 use domain::fault::Fault;
 
 /// Why a tool was not run. Everything that goes wrong while it runs is an [`Execution`] with a failure.
@@ -19,12 +21,35 @@ pub enum ExecuteError {
     /// A code-based tool made no request that a preview could show.
     #[error("the tool makes no request with this input")]
     NothingToShow,
+    /// The tool does not say how its connection is tested.
+    #[error("the tool does not say how its connection is tested")]
+    NothingToVerify,
+    /// The idempotency key belongs to another request.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    /// The execution that has this key has not ended yet.
+    #[error("the call with this idempotency key is still running")]
+    InProgress {
+        /// When its answer may be there.
+        retry_after: Duration,
+    },
+    /// The workspace has reached a limit of the tool.
+    #[error("{why}")]
+    QuotaExceeded {
+        /// Which one.
+        why: String,
+        /// When a call may be made again.
+        retry_after: Duration,
+    },
     /// The catalog could not be read.
     #[error("the tools could not be read")]
     Database(#[source] persistence::Error),
     /// The use of a secret could not be recorded, so the secret was not used and nothing was sent.
     #[error("the use of a secret could not be recorded")]
     AuditUnavailable(#[source] vault::Error),
+    /// The store where a secret's value lives gives no answer, so nothing was sent.
+    #[error("the store of secrets does not answer; nothing was sent")]
+    SecretStoreUnavailable(#[source] vault::Error),
 }
 
 impl From<registry::Error> for ExecuteError {

@@ -9,15 +9,17 @@ use domain::failure::Failure;
 use domain::ids::{ExecutionId, SecretName, ToolId};
 use domain::request::Draft;
 use http::{HeaderName, HeaderValue};
+use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::attempt::{self, Tried};
-use crate::credentials::{self, Credentials};
+use crate::attempt::{self, Prepared, Tried};
+use crate::breaker::Health;
+use crate::credentials::{self, Credentials, Freshness, Signer};
 use crate::execute::Executor;
-use crate::outbound::{Answer, Call, Redirects, Stopped};
+use crate::outbound::{Answer, Call, Redirects};
 use crate::render;
 use crate::repetition::{self, Repetition};
-use crate::response;
+use crate::response::{self, Reader};
 use crate::run::Ended;
 use crate::timeline::Timeline;
 use crate::trace::Trace;
@@ -52,8 +54,9 @@ pub(crate) struct Sent {
 }
 
 impl Exchange<'_> {
-    /// Makes the call. An answer of 401 is taken as "not applied" (RFC 9110, 15.5.2): when the credential can be
-    /// had fresher and is another one then, the call is made once more.
+    /// Makes the call. An answer of 401, or one that the tool's rules call `auth_failed`, is taken as "not applied"
+    /// (RFC 9110, 15.5.2): when the credential can be had fresher and is another one then, the call is made once
+    /// more.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -63,9 +66,12 @@ impl Exchange<'_> {
         rules: &CallRules<'_>,
         timeline: &mut Timeline,
     ) -> Result<Sent, Ended> {
-        let held = credentials::obtain(self, draft, rules.auth, timeline).await?;
+        let host = format!("{}:{}", draft.host, draft.port);
+        let passage = (self.executor.breakers).pass(self.caller.workspace_id, host)?;
+        let held = credentials::obtain(self, draft, rules.auth, Freshness::Kept, timeline).await?;
         let mut tried = self.once(draft, rules, &held, timeline).await?;
-        let refused = tried.result.as_ref().is_ok_and(|it| it.status == 401);
+        let refused = |answer: &Answer| rules.repetition.refuses_credential(answer);
+        let refused = tried.result.as_ref().is_ok_and(refused);
         if refused
             && let Some(fresh) =
                 credentials::renew(self, draft, rules.auth, &held, timeline).await?
@@ -74,11 +80,12 @@ impl Exchange<'_> {
             tried = self.once(draft, rules, &fresh, timeline).await?;
             tried.attempts += before;
         }
+        passage.report(Health::of(&tried.result));
         let attempts = tried.attempts;
         match tried.result {
             Ok(answer) => Ok(Sent { answer, attempts }),
             Err(stopped) => {
-                let failure = self.stopped(&stopped, rules);
+                let failure = repetition::failure(&stopped, rules.repetition.repeatable);
                 Err(failure
                     .detail("attempts", attempts)
                     .detail("request", request_line(draft))
@@ -98,7 +105,7 @@ impl Exchange<'_> {
         if let Some((name, value)) = &rules.key {
             rendered.headers.entry(name).or_insert_with(|| value.clone());
         }
-        credentials::sign(self, rules.auth, draft, held, &mut rendered)?;
+        let signer = Signer::of(rules.auth, held, self.trace)?;
         let masker = self.trace.masker();
         let call = Call {
             workspace_id: self.caller.workspace_id,
@@ -112,21 +119,46 @@ impl Exchange<'_> {
             secrets: (!masker.is_idle()).then_some(&*masker),
             format: rules.format,
         };
+        if let Some(signer) = &signer {
+            // Told before anything is sent: a key that cannot be used is a failure of its own kind.
+            signer.signed(&call)?;
+        }
         let outbound = &self.executor.outbound;
         if !rules.repetition.repeatable {
             self.trace.unsafe_call_begins();
         }
-        let tried = attempt::send(outbound, &call, rules.repetition, self.deadline, timeline).await;
+        let prepared = Prepared {
+            call: &call,
+            signer: signer.as_ref(),
+        };
+        let tried =
+            attempt::send(outbound, prepared, rules.repetition, self.deadline, timeline).await;
+        if !rules.repetition.repeatable && rules.repetition.had_no_effect(&tried.result) {
+            self.trace.unsafe_call_had_no_effect();
+        }
         Ok(tried)
     }
+}
 
-    fn stopped(&self, stopped: &Stopped, rules: &CallRules<'_>) -> Failure {
-        let repeatable = rules.repetition.repeatable;
-        if !repeatable && !stopped.sent {
-            self.trace.unsafe_call_was_not_sent();
-        }
-        repetition::failure(stopped, repeatable)
-    }
+/// The value of an answer as the tool reads it, or the failure that it is.
+///
+/// # Errors
+/// By its status, by the tool's rules, or because it is not what the tool reads.
+pub(crate) fn received(
+    sent: &Sent,
+    draft: &Draft,
+    auth: &Auth,
+    reader: Reader<'_>,
+    trace: &Trace,
+) -> Result<Value, Failure> {
+    let names = credentials::names(draft, auth);
+    let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
+    let read = reader.read(&sent.answer, &names, &trace.masker(), Utc::now());
+    read.map_err(|failure| {
+        failure
+            .detail("attempts", sent.attempts)
+            .detail("request", request_line(draft))
+    })
 }
 
 /// The failure that an answer outside 2xx says.

@@ -13,19 +13,23 @@ use registry::{CompiledTool, Registry};
 use serde_json::Value;
 use vault::Vault;
 
+use crate::breaker::Breakers;
+use crate::cache::Answers;
 use crate::code;
+use crate::credentials;
+use crate::cut::Cut;
 use crate::error::ExecuteError;
 use crate::input;
 use crate::outbound::Outbound;
 use crate::preview::{self, Preview};
-use crate::run::{Ended, Run};
+use crate::run::{Came, Ended, Run};
 
 /// How an execution is asked for.
 #[derive(Clone, Debug)]
 pub struct ExecuteOptions {
     /// Through which door.
     pub door: Door,
-    /// Sent upstream as `Idempotency-Key`, the same on every attempt.
+    /// Names the call: with the same key it is made once, and sent upstream with it on every attempt.
     pub idempotency_key: Option<String>,
     /// Upper limit of the tool's own timeout; 25 s when absent.
     pub deadline: Option<Duration>,
@@ -51,8 +55,23 @@ pub struct Execution {
     pub execution_time_ms: u64,
     /// The mapped output, or why there is none.
     pub outcome: Result<Value, Failure>,
+    /// What was taken out of the output because it was too large.
+    pub cut: Option<Cut>,
     /// What is worth knowing though it did not fail.
     pub warnings: Vec<String>,
+    /// Where the outcome comes from.
+    pub origin: Origin,
+}
+
+/// Where an outcome comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This call was made.
+    Made,
+    /// An earlier call with the same idempotency key was made; it is that execution that is told.
+    Replayed,
+    /// A call that asked for the same was made, at most `cache.ttl_s` ago.
+    Cached,
 }
 
 /// Runs tools. Cheap to clone.
@@ -62,6 +81,8 @@ pub struct Executor {
     pub(crate) registry: Registry,
     pub(crate) vault: Vault,
     pub(crate) outbound: Outbound,
+    pub(crate) answers: Answers,
+    pub(crate) breakers: Breakers,
 }
 
 impl Executor {
@@ -72,6 +93,8 @@ impl Executor {
             registry,
             vault,
             outbound,
+            answers: Answers::default(),
+            breakers: Breakers::default(),
         }
     }
 
@@ -88,8 +111,9 @@ impl Executor {
     ) -> Result<Execution, ExecuteError> {
         let tool = self.tool(caller, tool_id).await?;
         let mut run = Run::new(self, caller, &tool, input, options);
-        match run.output().await {
-            Ok(output) => Ok(run.finish(Ok(output)).await),
+        match run.outcome().await {
+            Ok(Came::Fresh(output)) => Ok(run.finish(Ok(output)).await),
+            Ok(Came::Given(given)) => Ok(run.given_away(given).await),
             Err(Ended::Failed(failure)) => Ok(run.finish(Err(*failure)).await),
             Err(Ended::Refused(error)) => {
                 run.refused(&error).await;
@@ -115,11 +139,12 @@ impl Executor {
         if let Some(code) = &tool.code {
             return code::preview(code, input).await;
         }
-        let draft = draft(&tool, &input).map_err(ExecuteError::InvalidInput)?;
+        let mut draft = draft(&tool, &input).map_err(ExecuteError::InvalidInput)?;
+        credentials::show(&tool.config.api.auth, &mut draft);
         Ok(preview::show(&draft, tool.config.response.format))
     }
 
-    async fn tool(
+    pub(crate) async fn tool(
         &self,
         caller: &Caller,
         tool_id: &ToolId,
@@ -150,7 +175,13 @@ pub(crate) fn accept(tool: &CompiledTool, input: &mut Value, door: Door) -> Resu
     }
 }
 
+/// The request, of a list in pages the first one's.
 pub(crate) fn draft(tool: &CompiledTool, input: &Value) -> Result<Draft, Vec<Fault>> {
-    tool.request_plan
-        .build(&tool.config, &input::members(input))
+    let mut draft = tool
+        .request_plan
+        .build(&tool.config, &input::members(input))?;
+    if let Some(rules) = &tool.config.response.pagination {
+        domain::pages::first(rules, &mut draft);
+    }
+    Ok(draft)
 }

@@ -6,12 +6,17 @@
 //! No database connection is held while the upstream is waited for.
 
 mod attempt;
+mod breaker;
+mod cache;
 mod code;
 mod credentials;
+mod cut;
 mod error;
 mod exchange;
 mod execute;
 mod input;
+mod ledger;
+mod limits;
 pub mod outbound;
 mod preview;
 mod record;
@@ -20,8 +25,13 @@ mod repetition;
 mod response;
 mod run;
 mod timeline;
+mod tokens;
 mod trace;
+mod verify;
 
+pub use cut::{Cut, CutAt};
 pub use error::ExecuteError;
-pub use execute::{ExecuteOptions, Execution, Executor};
+pub use execute::{ExecuteOptions, Execution, Executor, Origin};
 pub use preview::Preview;
+pub use tokens::{Arrival, ConnectError, Consent, ConsentError, Link};
+pub use verify::Verified;

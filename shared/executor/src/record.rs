@@ -1,6 +1,7 @@
 //! What of an execution is stored: bounded, redacted, and clean enough for jsonb; pure.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use domain::failure::Failure;
 use domain::fault::Fault;
@@ -59,6 +60,12 @@ pub(crate) fn input_error(faults: &[Fault]) -> Value {
 /// A switched-off tool as a stored error.
 pub(crate) fn disabled(why: &str) -> Value {
     json!({ "code": "tool_disabled", "message": why })
+}
+
+/// A call over one of our limits as a stored error.
+pub(crate) fn over(why: &str, retry_after: Duration) -> Value {
+    let retry_after_s = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    json!({ "code": "quota_exceeded", "message": why, "details": { "retry_after_s": retry_after_s } })
 }
 
 #[derive(Default)]

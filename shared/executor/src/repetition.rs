@@ -6,21 +6,58 @@ use domain::config::{Effects, Method, RetryOn, RetryRules};
 use domain::failure::{Failure, FailureCode};
 
 use crate::outbound::{Answer, Cause, Stopped};
+use crate::response::{Again, Reader};
+
+const HINT_UNKNOWN: &str = "Look at the upstream before calling again, and do that with another Idempotency-Key. If \
+     the upstream honours such keys, say so with \"idempotency\" in the tool: then lost answers are asked for again.";
 
 /// What may be repeated.
 #[derive(Clone, Copy)]
 pub(crate) struct Repetition<'a> {
     pub(crate) rules: &'a RetryRules,
-    /// Twice is as good as once: by method, by the tool's own word, or by an idempotency key.
+    /// Twice is as good as once: by method, by the tool's own word, or by a key that the upstream
+    /// honours.
     pub(crate) repeatable: bool,
+    /// How the tool's own rules judge an answer, if it has any.
+    pub(crate) reader: Option<Reader<'a>>,
 }
 
 impl<'a> Repetition<'a> {
+    /// `keyed`: the call has a key, and the tool says that its upstream honours it (`idempotency`). A caller's key
+    /// alone makes nothing safe: an upstream that does not know it acts twice.
     pub(crate) fn of(rules: &'a RetryRules, method: Method, effects: Effects, keyed: bool) -> Self {
         let safe = matches!(method, Method::Get | Method::Head);
         Self {
             rules,
             repeatable: safe || effects.read_only || effects.idempotent || keyed,
+            reader: None,
+        }
+    }
+
+    /// The same, of answers that the tool's own rules judge.
+    pub(crate) const fn judged_by(self, reader: Reader<'a>) -> Self {
+        Self {
+            reader: Some(reader),
+            ..self
+        }
+    }
+
+    /// Whether the upstream refused the credential: such a call was not applied (RFC 9110, 15.5.2).
+    pub(crate) fn refuses_credential(&self, answer: &Answer) -> bool {
+        match &self.reader {
+            Some(reader) => reader.refuses_credential(answer),
+            None => answer.status == 401,
+        }
+    }
+
+    /// Whether the upstream certainly did not act: nothing was sent, or it refused who was asking or how often
+    /// before it looked at what was asked (RFC 9110, 15.5.2 and 15.5.4; RFC 6585, 4).
+    pub(crate) fn had_no_effect(&self, result: &Result<Answer, Stopped>) -> bool {
+        match result {
+            Ok(answer) => {
+                matches!(answer.status, 401 | 403 | 429) || self.refuses_credential(answer)
+            }
+            Err(stopped) => !stopped.sent,
         }
     }
 
@@ -28,16 +65,21 @@ impl<'a> Repetition<'a> {
         self.rules.on.contains(&what)
     }
 
+    fn on_status(&self, status: u16) -> bool {
+        status >= 400
+            && (self.on(RetryOn::Status(status)) || status >= 500 && self.on(RetryOn::ServerError))
+    }
+
     /// Whether another attempt may help and can do no harm.
     pub(crate) fn worth(&self, result: &Result<Answer, Stopped>) -> bool {
         match result {
-            Ok(answer) => {
-                let status = answer.status;
-                self.repeatable
-                    && status >= 400
-                    && (self.on(RetryOn::Status(status))
-                        || status >= 500 && self.on(RetryOn::ServerError))
-            }
+            Ok(_) if !self.repeatable => false,
+            Ok(answer) => match self.reader.as_ref().and_then(|it| it.again(answer)) {
+                Some(Again::Later) => true,
+                Some(Again::Never) => false,
+                Some(Again::LikeStatus(status)) => self.on_status(status),
+                None => self.on_status(answer.status),
+            },
             Err(stopped) if stopped.sent && !self.repeatable => false,
             Err(stopped) => match stopped.cause {
                 Cause::Connect { .. } | Cause::Lost => self.on(RetryOn::ConnectFailed),
@@ -114,11 +156,32 @@ pub(crate) fn abandoned(uncertain: bool) -> Failure {
     )
 }
 
+/// What an execution ends with whose time was over.
+pub(crate) fn overdue(uncertain: bool) -> Failure {
+    if uncertain {
+        return unknown_outcome();
+    }
+    Failure::new(
+        FailureCode::Timeout,
+        "The execution did not end before its deadline.",
+        "Call again, or raise api.timeout (a synchronous call ends after 25 s at most).",
+    )
+}
+
+/// What a call is told whose key belongs to an execution that its process did not live to end.
+pub(crate) fn died() -> Failure {
+    Failure::new(
+        FailureCode::UnknownOutcome,
+        "The call with this key was begun, but its process ended before the answer was stored; the upstream may have acted on it.",
+        HINT_UNKNOWN,
+    )
+}
+
 fn unknown_outcome() -> Failure {
     Failure::new(
         FailureCode::UnknownOutcome,
         "The request was sent, but no answer came; the upstream may have acted on it.",
-        "Look at the upstream before calling again. With an Idempotency-Key the call can be repeated safely.",
+        HINT_UNKNOWN,
     )
 }
 
@@ -168,6 +231,7 @@ mod tests {
         let call = |repeatable| Repetition {
             rules: &rules,
             repeatable,
+            reader: None,
         };
         for (result, once, again) in [
             (Err(Stopped::unsent(connect())), true, true),
@@ -195,6 +259,7 @@ mod tests {
         let call = Repetition {
             rules: &rules,
             repeatable: true,
+            reader: None,
         };
         assert!(call.worth(&answer(503)));
         assert!(!call.worth(&answer(500)));
@@ -207,7 +272,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let (with, without) = (rules(&ALL), rules(&[RetryOn::ConnectFailed]));
         let share = |rules, repeatable, attempt| {
-            Repetition { rules, repeatable }.share(attempt, 6 * second)
+            Repetition { rules, repeatable, reader: None }.share(attempt, 6 * second)
         };
         assert_eq!(share(&with, true, 1), 3 * second);
         assert_eq!(share(&with, true, 2), 3 * second);

@@ -1,7 +1,10 @@
 //! One execution under way: the sequence of its effects.
 
+mod admission;
 mod code;
+mod cut;
 mod ending;
+mod pages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +21,21 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(crate) use admission::Given;
+
+use admission::Admission;
+
 use crate::code::Outside;
 use crate::error::ExecuteError;
-use crate::exchange::{self, CallRules, Exchange};
+use crate::exchange::{self, CallRules, Exchange, Sent};
 use crate::execute::{ExecuteOptions, Executor, accept, draft};
-use crate::outbound::{Answer, Redirects};
+use crate::outbound::Redirects;
 use crate::render::IDEMPOTENCY_KEY;
 use crate::repetition::Repetition;
+use crate::response::Reader;
 use crate::timeline::Timeline;
 use crate::trace::Trace;
-use crate::{input, response};
+use crate::{input, repetition};
 
 /// Longest synchronous execution: below the gateway's 29 s.
 pub(crate) const MAX_DEADLINE: Duration = Duration::from_secs(25);
@@ -52,6 +60,23 @@ impl From<Vec<Fault>> for Ended {
     }
 }
 
+/// What an execution has at its end.
+pub(crate) enum Came {
+    /// The output of going out.
+    Fresh(Value),
+    /// An answer that was there already.
+    Given(Given),
+}
+
+/// The answer to one call, read.
+pub(crate) struct Page {
+    pub(crate) value: Value,
+    /// Of its body after decompression.
+    pub(crate) bytes: u64,
+    /// Its header `Link`.
+    pub(crate) link: Option<String>,
+}
+
 /// One execution under way.
 pub(crate) struct Run<'a> {
     executor: &'a Executor,
@@ -67,6 +92,10 @@ pub(crate) struct Run<'a> {
     trace: Trace,
     /// The way out of a code-based tool.
     outside: Option<Arc<Outside>>,
+    /// The key that it has: its caller's, or one made of its input.
+    key_text: Option<String>,
+    /// What it has taken and must give back.
+    admission: Admission,
     /// Its row is written, or there is nothing to write.
     closed: bool,
 }
@@ -92,12 +121,30 @@ impl<'a> Run<'a> {
             warnings: Vec::new(),
             trace: Trace::default(),
             outside: None,
+            key_text: None,
+            admission: Admission::default(),
             closed: false,
         }
     }
 
-    /// The whole sequence up to the checked output.
-    pub(crate) async fn output(&mut self) -> Result<Value, Ended> {
+    /// The whole sequence up to the checked output, within one deadline.
+    pub(crate) async fn outcome(&mut self) -> Result<Came, Ended> {
+        let end = self.ends_at();
+        let sequence = async {
+            let draft = self.prepared()?;
+            match self.admitted().await? {
+                Some(given) => Ok(Came::Given(given)),
+                None => self.output(draft).await.map(Came::Fresh),
+            }
+        };
+        match tokio::time::timeout_at(end, sequence).await {
+            Ok(came) => came,
+            Err(_) => Err(repetition::overdue(self.trace.is_uncertain()).into()),
+        }
+    }
+
+    /// Everything that can be said without going out: the request of a tool that makes one.
+    fn prepared(&mut self) -> Result<Option<Draft>, Ended> {
         let config = &self.tool.config;
         if let Some(why) = &self.tool.quarantined {
             let why = format!("The stored config of this tool is no longer valid: {why}");
@@ -112,6 +159,17 @@ impl<'a> Run<'a> {
         }
         accept(self.tool, &mut self.input, self.options.door)?;
         self.timeline.mark("validate");
+        if self.tool.code.is_some() || config.mock.is_some() {
+            return Ok(None);
+        }
+        let draft = draft(self.tool, &self.input)?;
+        self.timeline.mark("build");
+        Ok(Some(draft))
+    }
+
+    /// What comes of going out.
+    async fn output(&mut self, draft: Option<Draft>) -> Result<Value, Ended> {
+        let config = &self.tool.config;
         if let Some(code) = &self.tool.code {
             let output = self.code(code).await?;
             return self.checked(output);
@@ -119,12 +177,16 @@ impl<'a> Run<'a> {
         if let Some(output) = &config.mock {
             return self.checked(output.clone());
         }
-        let draft = draft(self.tool, &self.input)?;
-        self.timeline.mark("build");
-        let answer = self.answer(&draft).await?;
-        let masker = self.trace.masker();
-        let value = response::decode(&answer, config.api.method, &config.response, &masker)
-            .map_err(|failure| failure.detail("request", exchange::request_line(&draft)))?;
+        let Some(draft) = draft else {
+            return self.checked(Value::Null);
+        };
+        let value = match &config.response.pagination {
+            None => {
+                let most = config.api.max_response_bytes;
+                self.page(&draft, most, 1).await?.value
+            }
+            Some(rules) => self.pages(rules, draft).await?,
+        };
         let output = self.tool.output_plan.apply(&value)?;
         let output = self.checked(output)?;
         self.timeline.mark("map");
@@ -141,26 +203,56 @@ impl<'a> Run<'a> {
             caller: self.caller,
             tool_id: &self.tool.id,
             execution_id: self.id,
-            deadline: self.deadline(self.tool.config.api.timeout_ms),
+            deadline: self.ends_at(),
             trace,
         }
     }
 
     /// When everything must have ended: by the tool's own limit and the caller's.
-    fn deadline(&self, timeout_ms: u64) -> Instant {
+    fn ends_at(&self) -> Instant {
+        let timeout_ms = match &self.tool.code {
+            Some(code) => code.definition.timeout_ms,
+            None => self.tool.config.api.timeout_ms,
+        };
         let limit = self.options.deadline.unwrap_or(MAX_DEADLINE);
         self.timeline.started() + Duration::from_millis(timeout_ms).min(limit)
     }
 
-    /// Sends the request and reads the status.
-    async fn answer(&mut self, draft: &Draft) -> Result<Answer, Ended> {
+    /// Makes one call, the first or that of a later page, and reads its answer of at most so many bytes.
+    pub(crate) async fn page(
+        &mut self,
+        draft: &Draft,
+        most: u64,
+        number: u32,
+    ) -> Result<Page, Ended> {
+        let sent = self.sent(draft, most, number).await?;
+        let auth = &self.tool.config.api.auth;
+        let value = exchange::received(&sent, draft, auth, self.reader(), &self.trace)?;
+        Ok(Page {
+            value,
+            bytes: sent.answer.body.len() as u64,
+            link: sent.answer.link,
+        })
+    }
+
+    /// How its answers are read and judged.
+    fn reader(&self) -> Reader<'a> {
+        Reader {
+            method: self.tool.config.api.method,
+            rules: &self.tool.config.response,
+            judge: &self.tool.judge,
+        }
+    }
+
+    /// Sends the request.
+    async fn sent(&mut self, draft: &Draft, most: u64, number: u32) -> Result<Sent, Ended> {
         let config = &self.tool.config;
-        let key = self.key();
+        let key = self.key(number);
         let rules = CallRules {
             auth: &config.api.auth,
             format: config.response.format,
             connect_timeout: Duration::from_millis(config.api.connect_timeout_ms),
-            max_response_bytes: config.api.max_response_bytes,
+            max_response_bytes: most,
             redirects: Redirects {
                 follow: config.api.follow_redirects,
                 cross_host: config.api.cross_host_redirects,
@@ -170,27 +262,33 @@ impl<'a> Run<'a> {
                 &config.retry,
                 config.api.method,
                 config.effects,
-                key.is_some(),
-            ),
+                key.is_some() && config.idempotency.is_some(),
+            )
+            .judged_by(self.reader()),
             key,
         };
         let trace = self.trace.clone();
         let exchange = self.exchange(&trace);
-        let sent = exchange.send(draft, &rules, &mut self.timeline).await?;
-        if (200..=299).contains(&sent.answer.status) {
-            return Ok(sent.answer);
-        }
-        Err(exchange::refused(&sent, draft, rules.auth, &trace).into())
+        exchange.send(draft, &rules, &mut self.timeline).await
     }
 
-    /// The caller's idempotency key goes with every request that could change something.
-    fn key(&self) -> Option<(http::HeaderName, http::HeaderValue)> {
-        let key = self.options.idempotency_key.as_deref()?;
+    /// The execution's idempotency key goes with every request that could change something; from the second page on with
+    /// its number, since these are other calls.
+    fn key(&self, number: u32) -> Option<(http::HeaderName, http::HeaderValue)> {
+        let key = self.key_text.as_deref()?;
         if matches!(self.tool.config.api.method, Method::Get | Method::Head) {
             return None;
         }
-        let value = http::HeaderValue::from_str(key).ok()?;
-        Some((IDEMPOTENCY_KEY, value))
+        let value = match number {
+            1 => http::HeaderValue::from_str(key),
+            number => http::HeaderValue::try_from(format!("{key}-{number}")),
+        };
+        let value = value.ok()?;
+        let name = match &self.tool.config.idempotency {
+            Some(rules) => http::HeaderName::from_bytes(rules.header.as_bytes()).ok()?,
+            None => IDEMPOTENCY_KEY,
+        };
+        Some((name, value))
     }
 
     /// Checks the output as the tool's `output.validation` says.

@@ -59,8 +59,8 @@ impl Trace {
         self.0.unsafe_calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Nothing of that call was sent.
-    pub(crate) fn unsafe_call_was_not_sent(&self) {
+    /// That call was not sent, or refused before it was acted on.
+    pub(crate) fn unsafe_call_had_no_effect(&self) {
         self.0.unsafe_calls.fetch_sub(1, Ordering::Relaxed);
     }
 

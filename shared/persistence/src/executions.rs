@@ -204,10 +204,7 @@ pub async fn record(
     execution: &NewExecution<'_>,
 ) -> Result<(), Error> {
     let claims = principal.claims(Some(execution.workspace_id));
-    let input = json(execution.input)?;
-    let output = execution.output.map(json).transpose()?;
-    let error = execution.error.map(json).transpose()?;
-    let warnings = execution.warnings.map(json).transpose()?;
+    let texts = execution.texts()?;
     db.once(|| {
         query_as::<_, Nothing>(RECORD)
             .bind(claims.as_str())
@@ -218,16 +215,35 @@ pub async fn record(
             .bind(execution.door.as_str())
             .bind(execution.success)
             .bind(execution.error_code)
-            .bind(input.as_str())
-            .bind(output.as_deref())
-            .bind(error.as_deref())
+            .bind(texts.input.as_str())
+            .bind(texts.output.as_deref())
+            .bind(texts.error.as_deref())
             .bind(execution.timeline)
-            .bind(warnings.as_deref())
+            .bind(texts.warnings.as_deref())
             .bind(execution.started_at)
             .bind(execution.duration_us)
     })
     .await
     .map(drop)
+}
+
+/// The JSON columns of a [`NewExecution`] as text.
+pub(crate) struct Texts {
+    pub(crate) input: String,
+    pub(crate) output: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) warnings: Option<String>,
+}
+
+impl NewExecution<'_> {
+    pub(crate) fn texts(&self) -> Result<Texts, Error> {
+        Ok(Texts {
+            input: json(self.input)?,
+            output: self.output.map(json).transpose()?,
+            error: self.error.map(json).transpose()?,
+            warnings: self.warnings.map(json).transpose()?,
+        })
+    }
 }
 
 /// JSON text; `Value`'s own `to_string` takes three times as long.

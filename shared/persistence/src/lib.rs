@@ -5,18 +5,26 @@
 
 pub mod audit;
 pub mod audit_chain;
+pub mod authorizations;
+pub mod connections;
 pub mod data_keys;
 mod db;
 mod entry;
 mod error;
 pub mod executions;
+pub mod idempotency;
 pub mod keys;
+pub mod limits;
 pub mod members;
 mod migrate;
+pub mod outputs;
 mod pool;
 mod revisions;
+pub mod secret_providers;
+pub mod secret_work;
 pub mod secrets;
 mod statements;
+pub mod tokens;
 mod tool_versions;
 pub mod tools;
 pub mod workspaces;

@@ -35,7 +35,11 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0017_executions.sql",
     "0018_marketplace.sql",
     "0019_entry.sql",
+    "0020_outputs.sql",
+    "0021_connections.sql",
+    "0022_providers.sql",
     "0023_audit_chain.sql",
+    "0024_semantics.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

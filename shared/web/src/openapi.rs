@@ -20,6 +20,9 @@ const DESCRIPTION: &str = "Paste an API, get a safe, tested, versioned AI tool. 
 /// Operations that act in a workspace start with this.
 const API: &str = "/api/v1/";
 
+/// Where providers send browsers back to: nobody is signed in there.
+const CALLBACK: &str = "/api/v1/connections/callback";
+
 /// Operations about a person's own account, in no workspace.
 const ACCOUNT: &str = "/api/v1/workspaces";
 
@@ -32,7 +35,7 @@ pub fn document(parts: Vec<OpenApi>) -> OpenApi {
     }
     for (path, item) in &mut whole.paths.paths {
         for operation in operations(item) {
-            if path.starts_with(API) {
+            if path.starts_with(API) && path != CALLBACK {
                 add_common(operation, path.starts_with(ACCOUNT));
             } else {
                 operation.security = Some(vec![SecurityRequirement::default()]);
@@ -198,6 +201,10 @@ macro_rules! answers {
 answers! {
     /// For `responses(…)` of an operation on one object.
     Missing = "404", "There is no such object in this workspace.";
+    /// For `responses(…)` of an operation that runs tools.
+    Held = "409", "The tool is switched off, or the Idempotency-Key is that of another request or of a call that still runs: `tool_disabled`, `idempotency_key_reused`, `idempotency_in_progress` (with `Retry-After`).";
+    /// For `responses(…)` of an operation that runs tools.
+    Limited = "429", "One of the tool's `limits` is reached: `quota_exceeded`, with `Retry-After`.";
     /// For `responses(…)` of an operation that may meet another change.
     Conflict = "409", "It exists already, or was changed meanwhile; `current` holds its version.";
 }

@@ -90,6 +90,13 @@ impl Problem {
         self
     }
 
+    /// The same problem, which may be over after this time: `Retry-After` in whole seconds (RFC 9110, 10.2.3).
+    #[must_use]
+    pub fn retry_after(self, wait: std::time::Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    }
+
     /// The same problem with a header of its own.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -125,6 +125,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                 header::ETAG,
                 header::LOCATION,
                 header::RETRY_AFTER,
+                HeaderName::from_static("idempotency-replayed"),
                 REQUEST_ID,
             ])
             .max_age(Duration::from_secs(7200)),

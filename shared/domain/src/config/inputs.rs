@@ -239,9 +239,7 @@ fn long_rule(
     };
     let style = match group {
         Group::Body | Group::Parts => None,
-        Group::Params | Group::Path | Group::Headers | Group::Fields => {
-            style(rule, group, faults)
-        }
+        Group::Params | Group::Path | Group::Headers | Group::Fields => style(rule, group, faults),
     };
     let omit_empty = faults.flag(rule, "omit_empty").unwrap_or(false);
     let default = rule.members.get("default").cloned();
@@ -345,7 +343,10 @@ fn body_pointer(name: &str, at: &At<'_>, faults: &mut Faults) -> Option<Vec<Stri
     let far = |name: &String| tree::index(name).is_some_and(|index| index > MAX_INDEX);
     let odd = pointer.iter().any(String::is_empty) || pointer.len() > 32 || name.len() > 1024;
     if pointer.iter().any(far) {
-        let message = format!("an array in the body has at most {} elements", MAX_INDEX + 1);
+        let message = format!(
+            "an array in the body has at most {} elements",
+            MAX_INDEX + 1
+        );
         faults.add(at, "invalid_value", message);
     } else if odd {
         let message = "a place in the body is written \"a.b\" or \"/a/b\"";

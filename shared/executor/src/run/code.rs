@@ -13,7 +13,7 @@ use crate::repetition;
 impl Run<'_> {
     /// Runs the function.
     pub(super) async fn code(&mut self, code: &CodeTool) -> Result<Value, Ended> {
-        let deadline = self.deadline(code.definition.timeout_ms);
+        let deadline = self.ends_at();
         let outside = Arc::new(Outside {
             executor: self.executor.clone(),
             caller: self.caller.clone(),
@@ -21,7 +21,7 @@ impl Run<'_> {
             effects: code.definition.effects,
             execution_id: self.id,
             deadline,
-            idempotency_key: self.options.idempotency_key.clone(),
+            idempotency_key: self.key_text.clone(),
             trace: self.trace.clone(),
             state: Mutex::new(State::default()),
         });
@@ -30,6 +30,8 @@ impl Run<'_> {
         let context = ToolContext::new(self.started_at, move |request| {
             Box::pin(Arc::clone(&way_out).call(request))
         });
+        let keeper = Arc::clone(&outside);
+        let context = context.with_kept(move |id| Box::pin(Arc::clone(&keeper).kept(id)));
         let running = code.run(context, self.input.clone());
         let ended = tokio::time::timeout_at(deadline, running).await;
         self.gather();

@@ -62,6 +62,9 @@ codes! {
     HostsRequired = "hosts_required", 400, "The secret's hosts must be named",
         "Tools that name this secret call several hosts, or were not saved by an admin, so the host it may be sent to is not certain.",
         "Send allowed_hosts with every host that may receive the secret.";
+    ConsentFailed = "consent_failed", 400, "The consent did not succeed",
+        "The link of a connection is unknown, used or too old, or its provider refused. This is a page for a browser, not a problem document.",
+        "POST /api/v1/connections for a new link.";
     MissingToken = "missing_token", 401, "Nobody is signed in",
         "The request has no Authorization header.",
         "Send Authorization: Bearer with a user token or a workspace API key.";
@@ -104,9 +107,24 @@ codes! {
     NothingToShow = "nothing_to_show", 409, "There is no request to show",
         "The tool is code-based and, with this input, ended without an HTTP call.",
         "Run it.";
-    InProgress = "in_progress", 409, "The same request is still running",
-        "A request with this Idempotency-Key has not been answered yet, or was made with another body.",
-        "Wait for its answer, or use another key for another request.";
+    NothingToVerify = "nothing_to_verify", 409, "There is no connection to test",
+        "The tool does not say how its connection is tested.",
+        "Write api.auth.verify: { \"path\": \"…\" } with a path that only a valid credential may get.";
+    SecretBusy = "secret_busy", 409, "The secret is being changed",
+        "Another request is storing, changing or deleting this secret, or was killed while it did less than half a minute ago.",
+        "Try again in half a minute.";
+    ProviderInUse = "provider_in_use", 409, "The provider is in use",
+        "Secrets live in this provider (detail names them), or it is built in.",
+        "Delete those secrets, or create them anew elsewhere; then delete the provider.";
+    IdempotencyInProgress = "idempotency_in_progress", 409, "The same call is still running",
+        "A call with this Idempotency-Key has not ended yet. A few seconds were waited for its answer.",
+        "Send the same request again after the seconds of Retry-After: its answer is told then.";
+    IdempotencyKeyReused = "idempotency_key_reused", 409, "The key belongs to another request",
+        "A call with this Idempotency-Key (or with the same values of the tool's key_fields) was made with another input.",
+        "Use another key for another request; repeat a request unchanged.";
+    NothingToConfirm = "nothing_to_confirm", 409, "There is no consent to confirm",
+        "Nobody came back from the provider yet, it took too long, or the code was wrong too often.",
+        "Open connect_url first; POST /api/v1/connections makes a new one.";
     BodyTooLarge = "body_too_large", 413, "The body is too large",
         "The body has more than 1 MB (1,048,576 bytes).",
         "Send less.";
@@ -128,12 +146,15 @@ codes! {
     KeysUnavailable = "keys_unavailable", 503, "Tokens cannot be checked now",
         "The keys that sign user tokens cannot be fetched.",
         "Try again after the seconds of Retry-After.";
+    PublicUrlMissing = "public_url_missing", 503, "Connections are not set up",
+        "A provider sends people back to this product, but PUBLIC_URL does not say where that is.",
+        "The operator sets PUBLIC_URL, and registers PUBLIC_URL/api/v1/connections/callback with the provider.";
     AuditUnavailable = "audit_unavailable", 503, "The audit log cannot be written",
         "The use of a secret is recorded before it is sent. The record could not be written, so nothing was sent.",
         "Try again after the seconds of Retry-After.";
-    SecretsUnavailable = "secrets_unavailable", 503, "Secrets cannot be opened now",
-        "The store of secrets does not answer, or its keys are not configured.",
-        "Try again later; an operator looks at MASTER_KEYS.";
+    SecretStoreUnavailable = "secret_store_unavailable", 503, "The store of secrets does not answer",
+        "The value of a secret lives outside Postgres (AWS Secrets Manager), and that store does not answer. A tool was not run: nothing was sent. A change was not made. The deletion of a secret counts already.",
+        "Try again after the seconds of Retry-After; the operator's log says what the store answered.";
 }
 
 impl Code {

@@ -2,7 +2,7 @@
 
 use auth::AuthError;
 use domain::fault::Fault;
-use executor::ExecuteError;
+use executor::{ConnectError, ExecuteError};
 
 use super::{Code, Problem};
 
@@ -63,6 +63,9 @@ impl From<vault::Error> for Problem {
             }
             Error::Invalid(faults) => Self::invalid_request(faults),
             Error::Exists => Self::new(Code::AlreadyExists, error.to_string()),
+            Error::Busy => Self::new(Code::SecretBusy, error.to_string()),
+            Error::ProviderInUse { .. } => Self::new(Code::ProviderInUse, error.to_string()),
+            Error::StoreUnavailable(_) => unavailable(Code::SecretStoreUnavailable, &error),
             Error::NotFound => Self::not_found(),
             Error::Forbidden => Self::new(Code::Forbidden, error.to_string()),
             Error::Unavailable(_) => unavailable(Code::DatabaseUnavailable, &error),
@@ -91,10 +94,36 @@ impl From<ExecuteError> for Problem {
                 Self::with_faults(Code::InvalidInput, faults)
             }
             ExecuteError::ToolNotFound => tool_not_found(),
+            ExecuteError::KeyReused => Self::new(Code::IdempotencyKeyReused, error.to_string()),
+            ExecuteError::InProgress { retry_after } => {
+                Self::new(Code::IdempotencyInProgress, error.to_string()).retry_after(retry_after)
+            }
+            ExecuteError::QuotaExceeded { why, retry_after } => {
+                Self::new(Code::QuotaExceeded, why).retry_after(retry_after)
+            }
             ExecuteError::NothingToShow => Self::new(Code::NothingToShow, error.to_string()),
+            ExecuteError::NothingToVerify => Self::new(Code::NothingToVerify, error.to_string()),
             ExecuteError::ToolDisabled(why) => Self::new(Code::ToolDisabled, why),
             ExecuteError::Database(source) => source.into(),
             ExecuteError::AuditUnavailable(_) => unavailable(Code::AuditUnavailable, &error),
+            ExecuteError::SecretStoreUnavailable(_) => {
+                unavailable(Code::SecretStoreUnavailable, &error)
+            }
+        }
+    }
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        let text = error.to_string();
+        match error {
+            ConnectError::Invalid(faults) => Self::invalid_request(faults),
+            ConnectError::NotFound => Self::not_found(),
+            ConnectError::NeedsPerson => Self::new(Code::PersonRequired, text),
+            ConnectError::NeedsAdmin => Self::new(Code::RoleRequired, text),
+            ConnectError::NothingToConfirm => Self::new(Code::NothingToConfirm, text),
+            ConnectError::Tool(error) => error.into(),
+            ConnectError::Vault(error) => error.into(),
         }
     }
 }
@@ -166,8 +195,26 @@ mod tests {
             status(ExecuteError::NothingToShow),
             (409, "nothing_to_show")
         );
+        assert_eq!(
+            status(ExecuteError::NothingToVerify),
+            (409, "nothing_to_verify")
+        );
         assert_eq!(status(vault::Error::Exists), (409, "already_exists"));
         assert_eq!(status(ExecuteError::ToolNotFound), (404, "tool_not_found"));
+        let retry_after = std::time::Duration::from_millis(1500);
+        let why = String::new();
+        assert_eq!(
+            status(ExecuteError::KeyReused),
+            (409, "idempotency_key_reused")
+        );
+        assert_eq!(
+            status(ExecuteError::InProgress { retry_after }),
+            (409, "idempotency_in_progress")
+        );
+        assert_eq!(
+            status(ExecuteError::QuotaExceeded { why, retry_after }),
+            (429, "quota_exceeded")
+        );
         assert_eq!(
             status(ExecuteError::ToolDisabled(String::new())),
             (409, "tool_disabled")
