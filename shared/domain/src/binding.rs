@@ -1,36 +1,94 @@
-//! Which secrets a tool names, and the one host that it would send them to.
+//! Which secrets a tool names, and the hosts that it sends each of them to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Auth, ConnectionVar, Piece, Template, TokenSource, ToolConfig};
+use crate::config::{
+    Auth, ConnectionVar, Piece, SignaturePiece, Template, TokenSource, ToolConfig,
+};
 use crate::ids::SecretName;
+
+/// A secret that a tool names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its name.
+    pub name: SecretName,
+    /// Every host that it is sent to, and every host that a token which it brings is sent to; with its port
+    /// unless that is 443. `None` when a connection variable in one has no value of its own.
+    pub hosts: Option<Vec<String>>,
+}
 
 /// Every secret that the config names, once each, by name.
 pub fn secrets(config: &ToolConfig) -> Vec<SecretName> {
-    let statics = config.api.headers.iter().chain(&config.api.params);
-    let templates = statics
-        .map(|(_, template)| template)
-        .chain(credential(&config.api.auth));
-    let names: BTreeSet<&SecretName> = templates.flat_map(Template::secrets).collect();
-    names.into_iter().cloned().collect()
+    named(config).into_iter().map(|named| named.name).collect()
 }
 
-fn credential(auth: &Auth) -> Vec<&Template> {
+/// Every secret that the config names, once each, by name, with its hosts.
+pub fn named(config: &ToolConfig) -> Vec<Named> {
+    let own = host(config);
+    let own: Option<BTreeSet<String>> = own.map(|host| BTreeSet::from([host]));
+    let (at_token, both) = match &config.api.auth {
+        Auth::Token(token) => {
+            let endpoint = token.source.endpoint().map(|url| url.bound_host());
+            let mut both = own.clone();
+            if let (Some(hosts), Some(endpoint)) = (&mut both, endpoint) {
+                hosts.insert(endpoint);
+            }
+            (obtaining(&token.source), both)
+        }
+        Auth::None
+        | Auth::ApiKeyHeader { .. }
+        | Auth::ApiKeyQuery { .. }
+        | Auth::ApiKeyCookie { .. }
+        | Auth::Bearer { .. }
+        | Auth::Basic { .. }
+        | Auth::Custom { .. }
+        | Auth::Hmac(_)
+        | Auth::AwsSigV4(_) => (Vec::new(), own.clone()),
+    };
+    let statics = config.api.headers.iter().chain(&config.api.params);
+    let statics = statics.map(|(_, template)| template);
+    let placed = statics.chain(placed(&config.api.auth));
+    let signing = signing(&config.api.auth);
+    let mut found: BTreeMap<&SecretName, Option<BTreeSet<String>>> = BTreeMap::new();
+    for (name, hosts) in placed
+        .flat_map(Template::secrets)
+        .chain(signing)
+        .map(|name| (name, &own))
+        .chain(
+            at_token
+                .into_iter()
+                .flat_map(Template::secrets)
+                .map(|name| (name, &both)),
+        )
+    {
+        let known = found.entry(name).or_insert_with(|| Some(BTreeSet::new()));
+        match (known.as_mut(), hosts) {
+            (Some(known), Some(hosts)) => known.extend(hosts.iter().cloned()),
+            (None, _) | (Some(_), None) => *known = None,
+        }
+    }
+    let named = found.into_iter().map(|(name, hosts)| Named {
+        name: name.clone(),
+        hosts: hosts.map(|hosts| hosts.into_iter().collect()),
+    });
+    named.collect()
+}
+
+/// The templates that stand in the tool's own calls.
+fn placed(auth: &Auth) -> Vec<&Template> {
     match auth {
-        Auth::None => Vec::new(),
+        Auth::None | Auth::Hmac(_) | Auth::AwsSigV4(_) | Auth::Token(_) => Vec::new(),
         Auth::ApiKeyHeader { secret, .. }
         | Auth::ApiKeyQuery { secret, .. }
         | Auth::ApiKeyCookie { secret, .. }
         | Auth::Bearer { secret, .. } => vec![secret],
         Auth::Basic { username, password } => vec![username, password],
         Auth::Custom { placements } => placements.iter().map(|placed| &placed.value).collect(),
-        Auth::Hmac(_) | Auth::AwsSigV4(_) => signing(auth),
-        Auth::Token(token) => obtaining(&token.source),
     }
 }
 
-/// The secrets that a signature is made with: they stand nowhere in the request.
-pub fn signing(auth: &Auth) -> Vec<&Template> {
+/// The secrets that a signature is made with: no draft names them.
+pub fn signing(auth: &Auth) -> Vec<&SecretName> {
     match auth {
         Auth::None
         | Auth::ApiKeyHeader { .. }
@@ -40,30 +98,37 @@ pub fn signing(auth: &Auth) -> Vec<&Template> {
         | Auth::Basic { .. }
         | Auth::Custom { .. }
         | Auth::Token(_) => Vec::new(),
-        Auth::Hmac(hmac) => vec![&hmac.secret],
+        Auth::Hmac(hmac) => {
+            let signed = hmac.message.iter().flat_map(|part| part.secrets());
+            let written = hmac.value.iter().filter_map(|piece| match piece {
+                SignaturePiece::Secret(name) => Some(name),
+                SignaturePiece::Text(_)
+                | SignaturePiece::Signature
+                | SignaturePiece::Timestamp
+                | SignaturePiece::Nonce => None,
+            });
+            hmac.secret.secrets().chain(signed).chain(written).collect()
+        }
         Auth::AwsSigV4(aws) => [&aws.access_key, &aws.secret_key]
             .into_iter()
             .chain(&aws.session_token)
+            .flat_map(Template::secrets)
             .collect(),
     }
 }
 
-/// The secrets that a token is obtained with: they go to its endpoint, not to the tool's host.
+/// The templates that a token is obtained with: they go to its endpoint.
 pub fn obtaining(source: &TokenSource) -> Vec<&Template> {
     match source {
-        TokenSource::ClientCredentials(client) | TokenSource::AuthorizationCode { client, .. } => {
-            [&client.client_id]
-                .into_iter()
-                .chain(&client.client_secret)
-                .collect()
+        TokenSource::ClientCredentials(client) => client.templates(),
+        TokenSource::AuthorizationCode(code) => code.client.templates(),
+        TokenSource::JwtBearer(jwt) => {
+            let params = jwt.token_params.iter().map(|(_, value)| value);
+            let claims = [Some(&jwt.issuer), jwt.subject.as_ref(), jwt.key_id.as_ref()];
+            let claims = claims.into_iter().flatten();
+            [&jwt.key].into_iter().chain(claims).chain(params).collect()
         }
-        TokenSource::JwtBearer(jwt) => vec![&jwt.key],
-        TokenSource::TwoStep(login) => login
-            .body
-            .iter()
-            .chain(&login.headers)
-            .map(|(_, value)| value)
-            .collect(),
+        TokenSource::TwoStep(login) => login.templates(),
     }
 }
 
@@ -88,11 +153,7 @@ pub fn host(config: &ToolConfig) -> Option<String> {
 
 fn own_value<'a>(name: &str, variables: &'a [ConnectionVar]) -> Option<&'a str> {
     let variable = variables.iter().find(|variable| variable.name == name)?;
-    match (&variable.default, variable.allowed.as_slice()) {
-        (Some(default), _) => Some(default),
-        (None, [only]) => Some(only),
-        (None, _) => None,
-    }
+    variable.value()
 }
 
 #[cfg(test)]

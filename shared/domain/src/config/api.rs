@@ -76,13 +76,17 @@ pub(super) fn read(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -
     let connection_vars = connection_vars(api, faults);
     let base = base_url::read(api, &connection_vars, policy, faults);
     let path = route::read(api, faults);
-    let auth = auth::read(api, faults);
+    let (auth, verify) = auth::read(api, &connection_vars, policy, faults);
     let headers = headers::read(api, faults);
     let params = headers::params(api, faults);
     auth::check_against(&auth, &headers, &params, api, faults);
     let (follow_redirects, cross_host_redirects) = redirects(api, faults);
     let (base_url, mut segments, base_slash) = base?;
     let trailing_slash = path.as_ref().map_or(base_slash, |(_, slash)| *slash);
+    let verify = verify.map(|mut verify| {
+        verify.path.splice(0..0, segments.iter().cloned());
+        verify
+    });
     segments.extend(path.into_iter().flat_map(|(segments, _)| segments));
     Some(Api {
         base_url,
@@ -92,7 +96,7 @@ pub(super) fn read(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -
         headers,
         params,
         auth,
-        verify: None,
+        verify,
         timeout_ms: timeout(api, faults),
         connect_timeout_ms: faults
             .whole(api, "connect_timeout_ms", 1, 30_000)

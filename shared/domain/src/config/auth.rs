@@ -1,22 +1,57 @@
-//! Reads `api.auth`: credentials are named, never written down.
+//! Reads `api.auth`: credentials are named, never written down. One file a kind.
+
+mod hmac;
+mod jwt;
+mod keys;
+mod oauth2;
+mod reference;
+mod sigv4;
+mod slots;
+mod two_step;
+mod verify;
+
+use serde_json::Value;
 
 use super::fields::{Names, Object};
-use super::headers::{self, STORE_IT};
-use super::{Auth, Template, TemplatePiece};
-use crate::ids::SecretName;
-use crate::walk::{At, Faults};
+use super::{Auth, ConnectionVar, Place, TokenAuth, TokenSource, Verify};
+use crate::egress::Policy;
+use crate::schema::cut;
+use crate::walk::Faults;
 
+pub(super) use slots::{check_against, slots};
+
+/// Every field of every kind; which of them a kind has is said by [`Method::fields`].
 const NAMES: Names = Names {
     known: &[
         "method",
         "key_name",
         "secret_ref",
         "prefix",
+        "in",
         "username_ref",
         "password_ref",
+        "placements",
+        "hmac",
+        "aws",
+        "oauth2",
+        "jwt",
+        "two_step",
+        "verify",
     ],
-    later: &["placements", "oauth2", "verify"],
-    elsewhere: &[],
+    later: &[],
+    elsewhere: &[
+        ("token_url", "into \"oauth2\" or \"jwt\""),
+        ("client_id", "into \"oauth2\""),
+        ("client_secret_ref", "into \"oauth2\""),
+        ("scopes", "into \"oauth2\" or \"jwt\""),
+        ("authorization_url", "into \"oauth2\""),
+        ("algorithm", "into \"hmac\" or \"jwt\""),
+        ("message", "into \"hmac\""),
+        ("key_ref", "into \"jwt\""),
+        ("region", "into \"aws\""),
+        ("service", "into \"aws\""),
+        ("headers", "into \"api\", beside \"auth\""),
+    ],
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,264 +59,194 @@ enum Method {
     None,
     Header,
     Query,
+    Cookie,
     Bearer,
     Basic,
+    Custom,
+    Hmac,
+    AwsSigV4,
+    ClientCredentials,
+    AuthorizationCode,
+    JwtBearer,
+    TwoStep,
 }
 
-const METHODS: [(&str, Method); 5] = [
+const METHODS: [(&str, Method); 13] = [
     ("none", Method::None),
     ("api_key_header", Method::Header),
     ("api_key_query", Method::Query),
+    ("api_key_cookie", Method::Cookie),
     ("bearer", Method::Bearer),
     ("basic", Method::Basic),
+    ("custom", Method::Custom),
+    ("hmac", Method::Hmac),
+    ("aws_sigv4", Method::AwsSigV4),
+    ("oauth2_client_credentials", Method::ClientCredentials),
+    ("oauth2_authorization_code", Method::AuthorizationCode),
+    ("jwt_bearer", Method::JwtBearer),
+    ("two_step", Method::TwoStep),
 ];
 
-const LATER: [&str; 8] = [
-    "api_key_cookie",
-    "oauth2_client_credentials",
-    "oauth2_authorization_code",
-    "jwt_bearer",
-    "hmac",
-    "aws_sigv4",
-    "two_step",
-    "custom",
-];
+impl Method {
+    /// The fields that the kind looks at.
+    const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &["method", "verify"],
+            Self::Header | Self::Query | Self::Cookie | Self::Bearer => {
+                &["method", "key_name", "secret_ref", "prefix", "verify"]
+            }
+            Self::Basic => &["method", "username_ref", "password_ref", "verify"],
+            Self::Custom => &["method", "placements", "verify"],
+            Self::Hmac => &[
+                "method",
+                "secret_ref",
+                "in",
+                "key_name",
+                "prefix",
+                "hmac",
+                "verify",
+            ],
+            Self::AwsSigV4 => &["method", "aws", "verify"],
+            Self::ClientCredentials | Self::AuthorizationCode => {
+                &["method", "oauth2", "in", "key_name", "prefix", "verify"]
+            }
+            Self::JwtBearer => &["method", "jwt", "in", "key_name", "prefix", "verify"],
+            Self::TwoStep => &["method", "two_step", "in", "key_name", "prefix", "verify"],
+        }
+    }
+}
 
-/// Reads `auth`; absent is `none`.
-pub(super) fn read(api: Object<'_, '_>, faults: &mut Faults) -> Auth {
+/// Reads `auth` and the call in it that tests it; absent is `none`.
+pub(super) fn read(
+    api: Object<'_, '_>,
+    vars: &[ConnectionVar],
+    policy: &Policy,
+    faults: &mut Faults,
+) -> (Auth, Option<Verify>) {
     let at = api.at.name("auth");
     let Some(value) = api.members.get("auth") else {
-        return Auth::None;
+        return (Auth::None, None);
     };
     let Some(auth) = faults.object(value, &at) else {
-        return Auth::None;
+        return (Auth::None, None);
     };
     if !auth.members.contains_key("method") {
         faults.missing(&at, "method");
     }
-    let method = faults.choice(auth, "method", &METHODS, &LATER);
-    // Fields of a method that is not supported would only be noise.
-    let later = auth.members.get("method").and_then(|m| m.as_str());
-    if method.is_none() && later.is_some_and(|name| LATER.contains(&name)) {
-        return Auth::None;
-    }
+    let method = faults.choice(auth, "method", &METHODS, &[]);
     faults.only(auth, NAMES);
-    if let Some(method) = method {
-        unused(auth, method, faults);
-    }
-    let secret = reference(auth, "secret_ref", true, faults);
-    let username = reference(auth, "username_ref", false, faults);
-    let password = reference(auth, "password_ref", true, faults);
-    let key_name = key_name(auth, method, faults);
-    let prefix = prefix(auth, faults);
-    let of_key = |default: &str| key_name.unwrap_or(default).to_owned();
-    match method {
-        None | Some(Method::None) => Auth::None,
-        Some(Method::Header) => Auth::ApiKeyHeader {
-            key_name: of_key("X-API-Key"),
-            secret: prefixed(prefix, needed(auth, "secret_ref", secret, faults)),
-        },
-        Some(Method::Query) => Auth::ApiKeyQuery {
-            key_name: of_key("apikey"),
-            secret: prefixed(prefix, needed(auth, "secret_ref", secret, faults)),
-        },
-        Some(Method::Bearer) => Auth::Bearer {
-            key_name: of_key("Authorization"),
-            secret: prefixed(
-                prefix.or(Some("Bearer")),
-                needed(auth, "secret_ref", secret, faults),
-            ),
-        },
-        Some(Method::Basic) => basic(auth, username, password, faults),
-    }
-}
-
-/// RFC 7617: either part may be empty or plain text, but one of them is a secret.
-fn basic(
-    auth: Object<'_, '_>,
-    username: Option<Template>,
-    password: Option<Template>,
-    faults: &mut Faults,
-) -> Auth {
-    for name in ["username_ref", "password_ref"] {
-        // A user without a password is common (the key is the user's name), not the reverse.
-        if name == "username_ref" && !auth.members.contains_key(name) {
-            faults.missing(auth.at, name);
-        }
-    }
-    let secret = |template: &Option<Template>| {
-        template
-            .as_ref()
-            .is_none_or(|template| template.secrets().next().is_some())
+    let verify = verify::read(auth, vars, faults);
+    let Some(method) = method else {
+        return (Auth::None, verify);
     };
-    let absent = !auth.members.contains_key("password_ref");
-    if absent && !secret(&username) {
-        let at = auth.at.name("username_ref");
-        let message = "a credential does not stand in a config";
-        faults.advise(&at, "literal_secret", message, STORE_IT);
-    }
-    if let Some(Template(pieces)) = &username {
-        let colon = |piece: &TemplatePiece| matches!(piece, TemplatePiece::Text(text) if text.contains(':'));
-        if pieces.iter().any(colon) {
-            let message = "a user name has no colon (RFC 7617)";
-            faults.add(&auth.at.name("username_ref"), "invalid_value", message);
-        }
-    }
-    Auth::Basic {
-        username: username.unwrap_or(Template(Vec::new())),
-        password: password.unwrap_or(Template(Vec::new())),
-    }
+    unused(auth, method, faults);
+    let read = match method {
+        Method::None => Some(Auth::None),
+        Method::Header => Some(keys::header(auth, faults)),
+        Method::Query => Some(keys::query(auth, faults)),
+        Method::Cookie => keys::cookie(auth, faults),
+        Method::Bearer => Some(keys::bearer(auth, faults)),
+        Method::Basic => Some(keys::basic(auth, faults)),
+        Method::Custom => Some(keys::custom(auth, faults)),
+        Method::Hmac => hmac::read(auth, faults).map(Auth::Hmac),
+        Method::AwsSigV4 => sigv4::read(auth, faults).map(Auth::AwsSigV4),
+        Method::ClientCredentials => token(auth, faults, |part, faults| {
+            oauth2::client_credentials(part, policy, faults).map(TokenSource::ClientCredentials)
+        }),
+        Method::AuthorizationCode => token(auth, faults, |part, faults| {
+            oauth2::authorization_code(part, policy, faults).map(TokenSource::AuthorizationCode)
+        }),
+        Method::JwtBearer => token(auth, faults, |part, faults| {
+            jwt::read(part, policy, faults).map(TokenSource::JwtBearer)
+        }),
+        Method::TwoStep => token(auth, faults, |part, faults| {
+            two_step::read(part, policy, faults).map(TokenSource::TwoStep)
+        }),
+    };
+    // What could not be read has its faults, so nobody sees the stand-in.
+    (read.unwrap_or(Auth::None), verify)
 }
 
-/// Notes fields that the method does not look at.
+/// Notes fields that the kind does not look at.
 fn unused(auth: Object<'_, '_>, method: Method, faults: &mut Faults) {
-    let used: &[&str] = match method {
-        Method::None => &["method"],
-        Method::Header | Method::Query | Method::Bearer => {
-            &["method", "key_name", "secret_ref", "prefix"]
-        }
-        Method::Basic => &["method", "username_ref", "password_ref"],
-    };
     let word = METHODS.iter().find(|(_, known)| *known == method);
+    let word = word.map_or("none", |(word, _)| word);
     for name in auth.members.keys() {
-        if NAMES.known.contains(&name.as_str()) && !used.contains(&name.as_str()) {
-            let method = word.map_or("none", |(word, _)| word);
-            let message = format!("the method \"{method}\" has no \"{name}\"");
-            let hint = format!("its fields: {}", used.join(", "));
+        if NAMES.known.contains(&name.as_str()) && !method.fields().contains(&name.as_str()) {
+            let message = format!("the method \"{word}\" has no \"{}\"", cut(name));
+            let hint = format!("its fields: {}", method.fields().join(", "));
             faults.advise(&auth.at.name(name), "unknown_field", message, hint);
         }
     }
 }
 
-fn needed(
+/// The name of the object that says how a token is obtained: that of the method's own fields.
+const SOURCES: [&str; 3] = ["oauth2", "jwt", "two_step"];
+
+/// Reads a token's source and where the token goes.
+fn token(
     auth: Object<'_, '_>,
-    name: &str,
-    template: Option<Template>,
     faults: &mut Faults,
-) -> Template {
-    if !auth.members.contains_key(name) {
+    source: impl FnOnce(Object<'_, '_>, &mut Faults) -> Option<TokenSource>,
+) -> Option<Auth> {
+    let place = faults
+        .choice(auth, "in", &PLACES, &[])
+        .unwrap_or(Place::Header);
+    let key_name = reference::key_name(auth, place, faults);
+    let prefix = reference::prefix(auth, faults);
+    let default = match place {
+        Place::Header => "Authorization",
+        // RFC 6750, 2.3.
+        Place::Query => "access_token",
+        Place::Cookie => {
+            if !auth.members.contains_key("key_name") {
+                faults.missing(auth.at, "key_name");
+            }
+            ""
+        }
+    };
+    let key_name = key_name.unwrap_or(default);
+    let bearer = if key_name.eq_ignore_ascii_case("authorization") {
+        "Bearer"
+    } else {
+        ""
+    };
+    let source = part(auth, method_source(auth), faults, source)?;
+    Some(Auth::Token(TokenAuth {
+        place,
+        key_name: key_name.to_owned(),
+        prefix: prefix.unwrap_or(bearer).to_owned(),
+        source,
+    }))
+}
+
+fn method_source(auth: Object<'_, '_>) -> &'static str {
+    let method = auth.members.get("method").and_then(Value::as_str);
+    let method = method.unwrap_or_default();
+    SOURCES
+        .into_iter()
+        .find(|name| method.starts_with(name))
+        .unwrap_or("oauth2")
+}
+
+/// Reads a required object of the credential.
+fn part<T>(
+    auth: Object<'_, '_>,
+    name: &'static str,
+    faults: &mut Faults,
+    read: impl FnOnce(Object<'_, '_>, &mut Faults) -> Option<T>,
+) -> Option<T> {
+    let Some(value) = auth.members.get(name) else {
         faults.missing(auth.at, name);
-    }
-    template.unwrap_or(Template(Vec::new()))
-}
-
-/// A member that names a secret; `must`: it has to.
-fn reference(
-    auth: Object<'_, '_>,
-    name: &str,
-    must: bool,
-    faults: &mut Faults,
-) -> Option<Template> {
-    let at = auth.at.name(name);
-    let text = match auth.members.get(name)? {
-        serde_json::Value::String(text) => text,
-        other => {
-            faults.wrong_type(&at, "a string such as \"${API_KEY}\"", other);
-            return None;
-        }
-    };
-    if must && !text.contains("${") {
-        literal(text, &at, faults);
         return None;
-    }
-    let template = headers::template(text, &at, faults)?;
-    headers::header_text(&template, &at, faults);
-    Some(template)
-}
-
-fn literal(text: &str, at: &At<'_>, faults: &mut Faults) {
-    if text.parse::<SecretName>().is_ok() {
-        let message = "a credential does not stand in a config";
-        let hint = format!("{STORE_IT}; if this is its name, write ${{{text}}}");
-        faults.advise(at, "literal_secret", message, hint);
-    } else if text.starts_with("arn:") {
-        let message = "a secret is not named by its ARN; only secrets of this workspace can be";
-        faults.advise(at, "invalid_secret_ref", message, STORE_IT);
-    } else {
-        // The text itself is not repeated: it may be the credential.
-        let message = "a credential does not stand in a config";
-        faults.advise(at, "literal_secret", message, STORE_IT);
-    }
-}
-
-fn key_name<'v>(
-    auth: Object<'v, '_>,
-    method: Option<Method>,
-    faults: &mut Faults,
-) -> Option<&'v str> {
-    let key_name = faults.text(auth, "key_name")?;
-    let at = auth.at.name("key_name");
-    if method == Some(Method::Query) {
-        headers::param_name(key_name, &at, faults);
-    } else {
-        headers::name(key_name, &at, faults);
-    }
-    Some(key_name)
-}
-
-fn prefix<'v>(auth: Object<'v, '_>, faults: &mut Faults) -> Option<&'v str> {
-    let prefix = faults.text(auth, "prefix")?;
-    let at = auth.at.name("prefix");
-    if prefix.len() > 64 || !prefix.bytes().all(|b| matches!(b, 0x20..=0x7e)) {
-        let message = "a prefix has at most 64 visible ASCII characters";
-        faults.add(&at, "invalid_value", message);
-    }
-    faults.without_secret(prefix, &at);
-    Some(prefix.trim())
-}
-
-/// Puts a prefix and a space before a secret.
-fn prefixed(prefix: Option<&str>, mut secret: Template) -> Template {
-    if let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty()) {
-        secret
-            .0
-            .insert(0, TemplatePiece::Text(format!("{prefix} ")));
-    }
-    secret
-}
-
-/// Where the credential is placed: a header or a query parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot<'c> {
-    /// The header of this name.
-    Header(&'c str),
-    /// The query parameter of this name.
-    Query(&'c str),
-}
-
-/// The place that the credential takes.
-pub(super) fn slot(auth: &Auth) -> Option<Slot<'_>> {
-    match auth {
-        Auth::None | Auth::Custom { .. } | Auth::Hmac(_) => None,
-        Auth::ApiKeyHeader { key_name, .. } | Auth::Bearer { key_name, .. } => {
-            Some(Slot::Header(key_name))
-        }
-        Auth::Token(token) => Some(Slot::Header(&token.key_name)),
-        Auth::ApiKeyQuery { key_name, .. } => Some(Slot::Query(key_name)),
-        Auth::ApiKeyCookie { .. } => Some(Slot::Header("Cookie")),
-        Auth::Basic { .. } | Auth::AwsSigV4(_) => Some(Slot::Header("Authorization")),
-    }
-}
-
-/// Notes static headers and parameters that the credential would overwrite.
-pub(super) fn check_against(
-    auth: &Auth,
-    headers: &[(String, Template)],
-    params: &[(String, Template)],
-    api: Object<'_, '_>,
-    faults: &mut Faults,
-) {
-    let (group, taken) = match slot(auth) {
-        None => return,
-        Some(Slot::Header(name)) => {
-            let same = |(other, _): &&(String, Template)| other.eq_ignore_ascii_case(name);
-            ("headers", headers.iter().find(same))
-        }
-        Some(Slot::Query(name)) => ("params", params.iter().find(|(other, _)| other == name)),
     };
-    if let Some((name, _)) = taken {
-        let at = api.at.name(group);
-        let message = "\"api.auth\" puts the credential here";
-        faults.add(&at.name(name), "conflict", message);
-    }
+    let at = auth.at.name(name);
+    let part = faults.object(value, &at)?;
+    read(part, faults)
 }
+
+const PLACES: [(&str, Place); 3] = [
+    ("header", Place::Header),
+    ("query", Place::Query),
+    ("cookie", Place::Cookie),
+];

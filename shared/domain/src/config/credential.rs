@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Condition, Method, PathSegment, Template};
+use crate::ids::SecretName;
+
+use super::{Condition, Endpoint, JsonTemplate, Method, PathSegment, ResponsePath, Template};
 
 /// `api.auth`: the credential of a tool.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,29 +84,44 @@ pub enum Place {
 pub struct Hmac {
     /// The key.
     pub secret: Template,
-    /// How the key's text is read.
+    /// How the key's text is read; text unless stated.
     pub key_encoding: KeyEncoding,
-    /// The hash.
+    /// The hash; SHA-256 unless stated.
     pub algorithm: HmacAlgorithm,
-    /// How the signature is written.
+    /// How the signature is written; lower-case hex unless stated.
     pub encoding: SignatureEncoding,
     /// What is signed, in order.
     pub message: Vec<MessagePart>,
-    /// Stands between the parts.
+    /// Stands between the parts; a line feed unless stated.
     pub separator: String,
-    /// Where the signature goes: header or query.
+    /// Where the signature goes: header (unless stated) or query.
     pub place: Place,
-    /// Name of that header or parameter.
+    /// Name of that header or parameter; `X-Signature` or `signature` unless stated.
     pub key_name: String,
-    /// Stands before the signature.
-    pub prefix: String,
-    /// Where the time is sent, and how it is written.
+    /// What is written there; the signature alone unless stated.
+    pub value: Vec<SignaturePiece>,
+    /// The time that goes with it.
     pub timestamp: Option<Timestamp>,
-    /// Header in which a nonce is sent.
-    pub nonce_header: Option<String>,
+    /// A text that is never used twice.
+    pub nonce: Option<Nonce>,
 }
 
-/// How an HMAC key's text is read.
+/// A piece of what is written where the signature goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignaturePiece {
+    /// As it stands.
+    Text(String),
+    /// `${NAME}`: a key's id, mostly.
+    Secret(SecretName),
+    /// The signature.
+    Signature,
+    /// The time, as it was signed.
+    Timestamp,
+    /// The nonce, as it was signed.
+    Nonce,
+}
+
+/// How the text of a shared key is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum KeyEncoding {
@@ -138,8 +155,10 @@ pub enum MessagePart {
     Method,
     /// The path as sent, percent-encoded.
     Path,
-    /// The query as sent, without `?`.
+    /// The query as sent, without `?`; the signature itself is not in it.
     Query,
+    /// The path, and `?` and the query if there is one (RFC 9112, 3.2.1).
+    Target,
     /// The whole URL.
     Url,
     /// The host, with its port unless it is the scheme's.
@@ -152,19 +171,56 @@ pub enum MessagePart {
     Timestamp,
     /// The nonce, as it is sent.
     Nonce,
-    /// A header's value.
+    /// A header's value as it is sent; empty without one.
     Header(String),
-    /// Text as it stands.
-    Text(String),
+    /// Text; may hold `${NAME}`.
+    Text(Template),
+}
+
+impl MessagePart {
+    /// The secrets that it names.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretName> {
+        let text = match self {
+            Self::Text(text) => Some(text),
+            Self::Method
+            | Self::Path
+            | Self::Query
+            | Self::Target
+            | Self::Url
+            | Self::Host
+            | Self::Body
+            | Self::BodySha256
+            | Self::Timestamp
+            | Self::Nonce
+            | Self::Header(_) => None,
+        };
+        text.into_iter().flat_map(Template::secrets)
+    }
 }
 
 /// A time that goes with a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timestamp {
-    /// The header.
-    pub header: String,
+    /// Where it is sent by itself; `None`: in the signature's own value only.
+    pub spot: Option<Spot>,
     /// Its form.
     pub format: TimestampFormat,
+}
+
+/// A nonce that goes with a signature: 32 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonce {
+    /// Where it is sent by itself; `None`: in the signature's own value only.
+    pub spot: Option<Spot>,
+}
+
+/// A header or query parameter that a signature adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// The header of this name.
+    Header(String),
+    /// The query parameter of this name.
+    Query(String),
 }
 
 /// How a time is written.
@@ -174,6 +230,7 @@ pub enum TimestampFormat {
     Unix,
     UnixMs,
     Iso8601,
+    Iso8601Ms,
     HttpDate,
 }
 
@@ -192,12 +249,14 @@ pub struct AwsSigV4 {
     pub service: String,
 }
 
-/// A token that is obtained first, and the header that it goes to.
+/// A token that is obtained first, and where it goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenAuth {
-    /// Header name, `Authorization` unless stated.
+    /// Where it stands in the tool's calls; a header unless stated.
+    pub place: Place,
+    /// Name of the header, parameter or cookie; `Authorization` unless stated.
     pub key_name: String,
-    /// Stands before the token with a space; `Bearer` unless stated, may be empty.
+    /// Stands before the token with a space; `Bearer` in `Authorization` unless stated, may be empty.
     pub prefix: String,
     /// Where it comes from.
     pub source: TokenSource,
@@ -209,24 +268,40 @@ pub enum TokenSource {
     /// RFC 6749, 4.4.
     ClientCredentials(OAuth2),
     /// RFC 6749, 4.1, with PKCE (RFC 7636).
-    AuthorizationCode {
-        /// Client and token endpoint.
-        client: OAuth2,
-        /// Where a person is asked.
-        authorization_url: String,
-        /// Further parameters of that URL.
-        authorize_params: Vec<(String, String)>,
-        /// Whose connection it is.
-        per: ConnectionOwner,
-        /// Name under which tools share a connection; the tool's id unless stated.
-        connection: Option<String>,
-        /// RFC 7009.
-        revoke_url: Option<String>,
-    },
+    AuthorizationCode(AuthorizationCode),
     /// RFC 7523.
     JwtBearer(JwtBearer),
     /// A login call whose answer holds the token.
     TwoStep(TwoStep),
+}
+
+impl TokenSource {
+    /// Where the token is asked for; `None` when it is made here.
+    pub const fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::ClientCredentials(client) => Some(&client.token_url),
+            Self::AuthorizationCode(code) => Some(&code.client.token_url),
+            Self::JwtBearer(jwt) => jwt.token_url.as_ref(),
+            Self::TwoStep(login) => Some(&login.url),
+        }
+    }
+}
+
+/// A token that a person grants in a browser.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuthorizationCode {
+    /// Client and token endpoint.
+    pub client: OAuth2,
+    /// Where the person is asked; may have a query of its own.
+    pub authorization_url: Endpoint,
+    /// Further parameters of that URL (`audience`, `access_type`, `prompt`, …).
+    pub authorize_params: Vec<(String, String)>,
+    /// Whose connection it is; the user's unless stated.
+    pub per: ConnectionOwner,
+    /// Name under which tools share a connection; the tool's id unless stated.
+    pub connection: Option<String>,
+    /// RFC 7009.
+    pub revoke_url: Option<Endpoint>,
 }
 
 /// Whose a connection is.
@@ -241,7 +316,7 @@ pub enum ConnectionOwner {
 #[derive(Clone, Debug, PartialEq)]
 pub struct OAuth2 {
     /// The token endpoint.
-    pub token_url: String,
+    pub token_url: Endpoint,
     /// Public, or `${NAME}`.
     pub client_id: Template,
     /// `None` for a public client.
@@ -250,8 +325,22 @@ pub struct OAuth2 {
     pub client_auth: ClientAuth,
     /// What is asked for.
     pub scopes: Vec<String>,
-    /// Further parameters of the token request (`audience`, `resource`, …).
-    pub token_params: Vec<(String, String)>,
+    /// Further parameters of the token request (`audience`, `resource`, …); values may hold `${NAME}`.
+    /// Of client credentials a `grant_type` here replaces `client_credentials`.
+    pub token_params: Vec<(String, Template)>,
+}
+
+impl OAuth2 {
+    /// Every text that may hold a secret.
+    pub fn templates(&self) -> Vec<&Template> {
+        let params = self.token_params.iter().map(|(_, value)| value);
+        let secret = self.client_secret.as_ref();
+        [&self.client_id]
+            .into_iter()
+            .chain(secret)
+            .chain(params)
+            .collect()
+    }
 }
 
 /// How a client names itself at the token endpoint (RFC 6749, 2.3.1).
@@ -267,46 +356,114 @@ pub enum ClientAuth {
 #[derive(Clone, Debug, PartialEq)]
 pub struct JwtBearer {
     /// Where it is exchanged for a token; `None`: the assertion itself is the token.
-    pub token_url: Option<String>,
+    pub token_url: Option<Endpoint>,
     /// `iss`.
-    pub issuer: String,
+    pub issuer: Template,
     /// `sub`.
-    pub subject: Option<String>,
-    /// `aud`.
+    pub subject: Option<Template>,
+    /// `aud`; the token endpoint unless stated. A direct one may have none.
     pub audience: Option<String>,
-    /// The private key (PEM), or the shared key of HS256.
+    /// The private key (PEM), or the shared key of HS256, HS384 and HS512.
     pub key: Template,
-    /// JOSE name of the algorithm, such as `RS256`.
-    pub algorithm: String,
+    /// How a shared key's text is read; text unless stated.
+    pub key_encoding: KeyEncoding,
+    /// The signature's algorithm; RS256 unless stated.
+    pub algorithm: JwtAlgorithm,
     /// `kid`.
-    pub key_id: Option<String>,
-    /// `scope`.
+    pub key_id: Option<Template>,
+    /// `scope`, joined with spaces.
     pub scopes: Vec<String>,
     /// Lifetime of one assertion, in seconds.
     pub lifetime_s: u64,
     /// Further claims.
     pub claims: Map<String, Value>,
+    /// Further parameters of the token request; values may hold `${NAME}`.
+    pub token_params: Vec<(String, Template)>,
+}
+
+/// Algorithms of a signed assertion (RFC 7518, RFC 8037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are JOSE's")]
+pub enum JwtAlgorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+    Es384,
+    EdDsa,
+    Hs256,
+    Hs384,
+    Hs512,
+}
+
+impl JwtAlgorithm {
+    /// Whether the key is shared with whoever checks the signature.
+    pub const fn is_shared(self) -> bool {
+        match self {
+            Self::Hs256 | Self::Hs384 | Self::Hs512 => true,
+            Self::Rs256
+            | Self::Rs384
+            | Self::Rs512
+            | Self::Ps256
+            | Self::Ps384
+            | Self::Ps512
+            | Self::Es256
+            | Self::Es384
+            | Self::EdDsa => false,
+        }
+    }
 }
 
 /// A login call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TwoStep {
     /// Where.
-    pub url: String,
+    pub url: Endpoint,
     /// POST unless stated.
     pub method: Method,
-    /// Whether the fields are sent as a form instead of JSON.
-    pub form: bool,
-    /// Fields of the body; values may hold `${NAME}`.
-    pub body: Vec<(String, Template)>,
+    /// What is sent.
+    pub body: LoginBody,
     /// Headers; values may hold `${NAME}`.
     pub headers: Vec<(String, Template)>,
+    /// User name and password of `Authorization: Basic`.
+    pub basic: Option<(Template, Template)>,
     /// Where the token stands in the answer.
-    pub token_path: String,
+    pub token_path: ResponsePath,
     /// Where its lifetime in seconds stands.
-    pub expires_in_path: Option<String>,
+    pub expires_in_path: Option<ResponsePath>,
     /// Lifetime when the answer does not say, in seconds.
     pub ttl_s: u64,
+}
+
+impl TwoStep {
+    /// Every text of the login that may hold a secret.
+    pub fn templates(&self) -> Vec<&Template> {
+        let body = match &self.body {
+            LoginBody::None => Vec::new(),
+            LoginBody::Json(body) => body.texts(),
+            LoginBody::Form(pairs) => pairs.iter().map(|(_, value)| value).collect(),
+        };
+        let basic = self
+            .basic
+            .iter()
+            .flat_map(|(user, password)| [user, password]);
+        let headers = self.headers.iter().map(|(_, value)| value);
+        body.into_iter().chain(basic).chain(headers).collect()
+    }
+}
+
+/// The body of a login call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoginBody {
+    /// None.
+    None,
+    /// `application/json`.
+    Json(JsonTemplate),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, Template)>),
 }
 
 /// `auth.verify`: the call that tests a connection.

@@ -51,8 +51,11 @@ const REFUSED_STARTS: [&str; 6] = [
     "sec-",
 ];
 
+/// Names the operation of an AWS service that speaks JSON; nothing else reads it.
+const TARGET: &str = "x-amz-target";
+
 /// Headers that only `api.auth` and static headers may set, never an input.
-const NOT_BY_INPUT: [&str; 8] = [
+const NOT_BY_INPUT: [&str; 9] = [
     "authorization",
     "cookie",
     "content-encoding",
@@ -61,6 +64,7 @@ const NOT_BY_INPUT: [&str; 8] = [
     "x-http-method-override",
     "x-method-override",
     "x-auth-token",
+    TARGET,
 ];
 
 /// Headers that carry a credential, so their value is never literal.
@@ -82,7 +86,7 @@ pub(super) fn name(name: &str, at: &At<'_>, faults: &mut Faults) -> bool {
     }
     let lower = name.to_ascii_lowercase();
     let refused = REFUSED.contains(&lower.as_str())
-        || REFUSED_STARTS.iter().any(|start| lower.starts_with(start));
+        || REFUSED_STARTS.iter().any(|start| lower.starts_with(start)) && lower != TARGET;
     if refused {
         let message = format!("a tool does not set the header \"{name}\"");
         faults.add(at, "header_not_allowed", message);

@@ -1,20 +1,19 @@
-//! Where a credential goes in a draft.
+//! Where the credential goes in a draft.
 
 use crate::config::{Auth, Place, Template, TemplatePiece};
 
 use super::Draft;
 
-/// Puts the credential in its place. Whatever stood there is replaced, so an input can never take
-/// the place of the credential, and placing it twice is placing it once.
+/// Puts the credential in its places. A header or parameter that stood there is replaced, so an input can
+/// never take the place of the credential. A cookie joins those of a static `Cookie` header.
 pub fn place_auth(auth: &Auth, draft: &mut Draft) {
     match auth {
         Auth::None => {}
         Auth::ApiKeyHeader { key_name, secret } | Auth::Bearer { key_name, secret } => {
-            set_header(&mut draft.headers, key_name, secret.clone());
+            put(Place::Header, key_name, secret.clone(), draft);
         }
         Auth::ApiKeyQuery { key_name, secret } => {
-            draft.query.retain(|(name, _)| name != key_name);
-            draft.query.push((key_name.clone(), secret.clone()));
+            put(Place::Query, key_name, secret.clone(), draft);
         }
         Auth::ApiKeyCookie { key_name, secret } => {
             put(Place::Cookie, key_name, secret.clone(), draft);
@@ -30,7 +29,7 @@ pub fn place_auth(auth: &Auth, draft: &mut Draft) {
                 let prefix = format!("{} ", token.prefix);
                 value.0.insert(0, TemplatePiece::Text(prefix));
             }
-            set_header(&mut draft.headers, &token.key_name, value);
+            put(token.place, &token.key_name, value, draft);
         }
         // What is signed is the finished request: the executor does it.
         Auth::Hmac(_) | Auth::AwsSigV4(_) => {}
@@ -42,7 +41,8 @@ pub fn place_auth(auth: &Auth, draft: &mut Draft) {
     }
 }
 
-fn put(place: Place, name: &str, value: Template, draft: &mut Draft) {
+/// Puts a value at one place.
+pub fn put(place: Place, name: &str, value: Template, draft: &mut Draft) {
     match place {
         Place::Header => set_header(&mut draft.headers, name, value),
         Place::Query => {
@@ -63,6 +63,11 @@ fn put(place: Place, name: &str, value: Template, draft: &mut Draft) {
             }
         }
     }
+}
+
+/// `cookie-octet` of RFC 6265, 4.1.1: what the value of a cookie is made of.
+pub const fn is_cookie_octet(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
 }
 
 /// Sets a header; the last one set wins, whatever its case.

@@ -349,22 +349,10 @@ fn auth() {
             "invalid_value",
         ),
         (
-            "/api/auth/method",
-            json!("aws_sigv4"),
-            "/api/auth/method",
-            "unsupported",
-        ),
-        (
-            "/api/auth/method",
-            json!("oauth2_client_credentials"),
-            "/api/auth/method",
-            "unsupported",
-        ),
-        (
             "/api/auth/placements",
             json!([]),
             "/api/auth/placements",
-            "unsupported",
+            "unknown_field",
         ),
         (
             "/api/auth/secret_ref",
