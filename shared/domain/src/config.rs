@@ -7,13 +7,18 @@ mod api;
 mod auth;
 mod base_url;
 mod body;
+mod conditions;
 mod credential;
+mod endpoint;
 mod fields;
 mod headers;
 mod inputs;
+mod json_template;
 mod outputs;
 mod pagination;
 mod read;
+mod reading;
+mod response;
 mod route;
 mod rules;
 mod semantics;
@@ -24,15 +29,21 @@ use serde_json::{Map, Value};
 
 use crate::ids::{SecretName, ToolId};
 
-pub use body::{BodyKind, BodyRules};
+pub use body::{BodyKind, BodyRules, GraphQlQuery, Node, Rest, Variable};
 pub use credential::{
-    Auth, AwsSigV4, ClientAuth, ConnectionOwner, Hmac, HmacAlgorithm, JwtBearer, KeyEncoding,
-    MessagePart, OAuth2, Place, Placement, SignatureEncoding, Timestamp, TimestampFormat,
-    TokenAuth, TokenSource, TwoStep, Verify,
+    Auth, AuthorizationCode, AwsSigV4, ClientAuth, ConnectionOwner, Hmac, HmacAlgorithm,
+    JwtAlgorithm, JwtBearer, KeyEncoding, LoginBody, MessagePart, Nonce, OAuth2, Place, Placement,
+    SignatureEncoding, SignaturePiece, Spot, Timestamp, TimestampFormat, TokenAuth, TokenSource,
+    TwoStep, Verify,
 };
-pub use pagination::{PageKind, Pagination};
+pub use endpoint::Endpoint;
+pub use json_template::JsonTemplate;
+pub use pagination::{PageKind, PageTarget, Pagination};
 pub use read::read;
-pub use semantics::{CacheRules, IdempotencyRules, LimitRules};
+pub use reading::{CsvHeader, CsvRules, ReadingRules, XmlRules};
+pub use semantics::{
+    CacheRules, DEFAULT_KEY_HEADER, DEFAULT_KEY_TTL_S, IdempotencyRules, LimitRules,
+};
 pub use verdict::{Condition, ErrorRule, Test};
 
 /// One tool, as far as its document says; defaults filled in.
@@ -207,6 +218,17 @@ pub struct ConnectionVar {
     pub pattern: Option<String>,
 }
 
+impl ConnectionVar {
+    /// Its value: the default, or the only one that it allows.
+    pub fn value(&self) -> Option<&str> {
+        match (&self.default, self.allowed.as_slice()) {
+            (Some(default), _) => Some(default),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+}
+
 /// Static text with secrets in it, such as `Token ${NAME}`. Never glued by string replacement:
 /// the pieces are resolved one by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,10 +311,17 @@ pub enum Target {
         /// How arrays are written.
         style: ParamStyle,
     },
-    /// A place in the JSON body: member names from the root.
+    /// A place in the body: names of members, and indexes of arrays, from the root; none is the whole.
     Body {
-        /// At least one name.
+        /// One name or index a level.
         pointer: Vec<String>,
+    },
+    /// A field of a form or of a multipart body.
+    Field {
+        /// Its name on the wire.
+        name: String,
+        /// How arrays and objects are written.
+        style: ParamStyle,
     },
 }
 
@@ -305,12 +334,22 @@ pub enum ParamStyle {
     Form,
     /// `1,2`. The default in a path and a header.
     Simple,
+    /// `1,2`; objects as `a=1,b=2`.
+    SimpleExplode,
     /// `a=1%202`.
     SpaceDelimited,
     /// `a=1|2`.
     PipeDelimited,
     /// `a[b]=1`.
     DeepObject,
+    /// `.1,2`, in a path.
+    Label,
+    /// `.1.2`, in a path; objects as `.a=1.b=2`.
+    LabelExplode,
+    /// `;name=1,2`, in a path.
+    Matrix,
+    /// `;name=1;name=2`, in a path; objects as `;a=1;b=2`.
+    MatrixExplode,
 }
 
 /// Where the output comes from.
@@ -378,6 +417,8 @@ pub struct ResponseRules {
     pub format: ResponseFormat,
     /// Whether an empty answer is success (`null`) where a value was expected.
     pub empty_ok: bool,
+    /// How its characters, tables and elements are read.
+    pub reading: ReadingRules,
     /// What must hold besides a status of 200 to 299.
     pub success_when: Option<Condition>,
     /// Failures that the upstream tells in its own way; the first that applies counts.

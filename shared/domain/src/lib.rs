@@ -4,24 +4,33 @@
 #[cfg(test)]
 extern crate self as domain;
 
+pub mod audit;
 pub mod binding;
 pub mod caller;
 pub mod canonical;
 pub mod code;
 pub mod coerce;
 pub mod config;
+pub mod cut;
 pub mod egress;
 pub mod failure;
 pub mod fault;
 pub mod formats;
+pub mod graphql;
 pub mod ids;
 pub mod json;
 pub mod output;
+pub mod pages;
 pub mod path;
+pub mod reading;
 pub mod request;
+pub mod rest;
 pub mod retry;
 pub mod schema;
+mod steps;
 pub mod text;
+pub mod verdict;
+pub mod tokens;
 mod walk;
 mod weight;
 

@@ -3,7 +3,10 @@
 //! Without rules the output is the whole data, untouched. With rules it is an object of exactly their
 //! members, each coerced to the type that `output_schema` gives it ([`crate::coerce`]):
 //!
-//! - A `null` where the schema allows none counts as nothing found.
+//! - A `null` where the schema allows none counts as nothing found; so does an empty text where it allows no
+//!   text, which is how CSV and XML say that there is no value.
+//! - Of XML, one value is taken for a list of one where the schema wants a list: how often an element stands
+//!   there is chance.
 //! - Nothing found: the rule's default; else, if the member is required, `mapping_failed`; else
 //!   `null` where the schema allows it; else no member.
 //! - A JSONPath that leads to several values gives an array; where none is wanted, a single value
@@ -18,11 +21,11 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::coerce::type_name;
-use crate::config::{OutputRule, OutputSource, ResponsePath, ToolConfig};
+use crate::config::{OutputRule, OutputSource, ResponseFormat, ResponsePath, ToolConfig};
 use crate::failure::{Failure, FailureCode};
 use crate::path::{Path, TooLarge};
 use crate::weight::Budget;
-use shape::Shape;
+use shape::{Shape, is_blank};
 
 /// A compiled output mapping.
 #[derive(Clone, Debug)]
@@ -59,10 +62,12 @@ impl Plan {
     /// parse fails when it is used (saving a tool refuses such paths).
     pub fn compile(config: &ToolConfig) -> Self {
         let mapping = &config.mapping.output;
-        let root = Shape::of_schema(&config.output_schema);
+        let wraps = config.response.format == ResponseFormat::Xml;
+        let root = Shape::of_schema(&config.output_schema, wraps);
+        let rules = mapping.rules.as_ref();
         Self {
             response_path: mapping.response_path.as_ref().map(Place::new),
-            rules: mapping.rules.as_ref().map(|rules| compile(rules, &root)),
+            rules: rules.map(|rules| compile(rules, &root, wraps)),
         }
     }
 
@@ -103,7 +108,7 @@ impl Place {
     }
 }
 
-fn compile(rules: &[OutputRule], parent: &Shape) -> Vec<Rule> {
+fn compile(rules: &[OutputRule], parent: &Shape, wraps: bool) -> Vec<Rule> {
     let compiled = rules.iter().map(|rule| {
         let declared = parent.member(&rule.output);
         let shape = match rule.as_type {
@@ -117,10 +122,10 @@ fn compile(rules: &[OutputRule], parent: &Shape) -> Vec<Rule> {
                 OutputSource::Const(value) => Source::Const(value.clone()),
                 OutputSource::Each { path, rules } => Source::Each {
                     place: Place::new(path),
-                    rules: compile(rules, declared.element()),
+                    rules: compile(rules, declared.element(), wraps),
                 },
             },
-            shape,
+            shape: shape.wrapping(wraps),
             default: rule.default.clone(),
             required: rule.required,
         }
@@ -166,6 +171,8 @@ impl Rule {
             Source::Each { rules, .. } => match &*found {
                 Value::Array(items) => each(rules, items, &at).map(Some),
                 Value::Null => self.absent(&at, data, "null"),
+                blank if is_blank(blank) => self.absent(&at, data, "empty"),
+                one if self.shape.wraps() => each(rules, std::slice::from_ref(one), &at).map(Some),
                 other => Err(at.unfit(other, &format!("{} is no array", type_name(other)))),
             },
             Source::Path(_) | Source::Const(_) => {
@@ -175,6 +182,9 @@ impl Rule {
                 };
                 if found.is_null() && !self.shape.takes_null() {
                     return self.absent(&at, data, "null");
+                }
+                if is_blank(&found) && !self.shape.takes_text() {
+                    return self.absent(&at, data, "empty");
                 }
                 at.spend(&found)?;
                 let fitted = self.shape.fit(&found);
@@ -280,7 +290,11 @@ impl At<'_> {
                      may be missing"
                 .to_owned(),
         };
-        let what = if found == "null" { "null" } else { "nothing" };
+        let what = match found {
+            "null" => "null",
+            "empty" => "an empty text",
+            _ => "nothing",
+        };
         let failure = self.failure(&format!("{what} at {:?}", self.place.text), &hint, found);
         match nearest {
             Some(nearest) => failure.detail("nearest", nearest),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::config::{
     Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method, OutputMapping, OutputRules, Piece,
-    ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
+    ReadingRules, ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
 };
 
 /// `GET https://api.example.com/`, without schemas and mapping.
@@ -56,6 +56,7 @@ pub(crate) fn sample() -> ToolConfig {
         response: ResponseRules {
             format: ResponseFormat::Json,
             empty_ok: false,
+            reading: ReadingRules::default(),
             success_when: None,
             errors: Vec::new(),
             pagination: None,

@@ -272,7 +272,12 @@ mod tests {
         let second = Duration::from_secs(1);
         let (with, without) = (rules(&ALL), rules(&[RetryOn::ConnectFailed]));
         let share = |rules, repeatable, attempt| {
-            Repetition { rules, repeatable, reader: None }.share(attempt, 6 * second)
+            Repetition {
+                rules,
+                repeatable,
+                reader: None,
+            }
+            .share(attempt, 6 * second)
         };
         assert_eq!(share(&with, true, 1), 3 * second);
         assert_eq!(share(&with, true, 2), 3 * second);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::caller::Caller;
-use domain::config::{Method, Validation};
+use domain::config::{BodyKind, Method, Validation};
 use domain::failure::{Failure, FailureCode};
 use domain::fault::Fault;
 use domain::ids::ExecutionId;
@@ -241,6 +241,7 @@ impl<'a> Run<'a> {
             method: self.tool.config.api.method,
             rules: &self.tool.config.response,
             judge: &self.tool.judge,
+            graphql: self.tool.config.body.kind == BodyKind::GraphQl,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use domain::config::{
     Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method, OutputMapping, OutputRules, Piece,
-    ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
+    ReadingRules, ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
 };
 use domain::ids::ToolId;
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ pub(crate) fn stand_in(id: ToolId, document: &Value) -> ToolConfig {
         response: ResponseRules {
             format: ResponseFormat::Json,
             empty_ok: false,
+            reading: ReadingRules::default(),
             success_when: None,
             errors: Vec::new(),
             pagination: None,

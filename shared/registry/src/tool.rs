@@ -8,7 +8,7 @@ use domain::egress::Policy;
 use domain::fault::Fault;
 use domain::formats::{Format, ToolView};
 use domain::ids::ToolId;
-use domain::{canonical, output, request, schema};
+use domain::{canonical, output, request, schema, verdict};
 use persistence::tools::CatalogRow;
 use serde_json::{Value, json};
 
@@ -39,6 +39,8 @@ pub struct CompiledTool {
     pub request_plan: request::Plan,
     /// How the response becomes the output.
     pub output_plan: output::Plan,
+    /// When an answer is a failure.
+    pub judge: verdict::Judge,
     input: Cell,
     output: Cell,
     /// Its JSON in listings: our own shape, then one for each of [`Format::ALL`].
@@ -58,6 +60,7 @@ impl CompiledTool {
             code: None,
             request_plan: request::Plan::compile(&config),
             output_plan: output::Plan::compile(&config),
+            judge: verdict::Judge::compile(&config.response),
             config,
             input: Cell::new(),
             output: Cell::new(),

@@ -177,7 +177,8 @@ fn long_rule(
     })
 }
 
-fn path(value: &Value, at: &At<'_>, faults: &mut Faults) -> Option<ResponsePath> {
+/// A path into a response.
+pub(super) fn path(value: &Value, at: &At<'_>, faults: &mut Faults) -> Option<ResponsePath> {
     let Value::String(text) = value else {
         faults.wrong_type(at, "a path such as \"data.items\"", value);
         return None;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::fields::{Names, Object};
 use super::inputs::Inputs;
-use super::{ToolConfig, api, inputs, outputs, rules};
+use super::{ToolConfig, api, body, inputs, outputs, pagination, response, rules, semantics};
 use crate::egress::Policy;
 use crate::fault::Fault;
 use crate::ids::{ToolId, ToolIdError};
@@ -30,10 +30,13 @@ const NAMES: Names = Names {
         "response",
         "output",
         "retry",
+        "idempotency",
+        "cache",
+        "limits",
         "mock",
         "tests",
     ],
-    later: &["idempotency", "cache", "limits"],
+    later: &[],
     elsewhere: &[
         ("base_url", "into \"api\""),
         ("path", "into \"api\""),
@@ -91,14 +94,26 @@ fn whole(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -> Option<T
         .map(|api| api.method)
         .unwrap_or(super::Method::Get);
     let effects = rules::effects(root, method, faults);
-    let body = rules::body(root, method, faults);
+    let body = body::read(root, method, &inputs, faults);
     let mapping = super::Mapping {
-        inputs: inputs::read(root, api.as_ref(), method, body, &inputs, faults),
+        inputs: inputs::read(root, api.as_ref(), method, &body, &inputs, faults),
         output: outputs::read(root, &output_schema, faults),
     };
-    let response = rules::response(root, faults);
+    let mut response = response::read(root, faults);
+    let around = pagination::Surroundings {
+        api: api.as_ref(),
+        method,
+        effects,
+        body: body.kind,
+        format: response.format,
+    };
+    response.pagination = pagination::read(root, around, faults);
     let output = rules::output(root, faults);
     let retry = rules::retry(root, faults);
+    let idempotency =
+        semantics::idempotency(root, api.as_ref(), &mapping.inputs, &inputs, faults);
+    let cache = semantics::cache(root, effects, &output, faults);
+    let limits = semantics::limits(root, faults);
     let mock = rules::mock(root, faults);
     Some(ToolConfig {
         id: id?,
@@ -112,13 +127,13 @@ fn whole(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -> Option<T
         input_schema,
         output_schema,
         mapping,
-        body: super::BodyRules::default(),
+        body,
         response,
         output,
         retry,
-        idempotency: None,
-        cache: None,
-        limits: super::LimitRules::default(),
+        idempotency,
+        cache,
+        limits,
         mock,
     })
 }

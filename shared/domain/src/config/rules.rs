@@ -1,27 +1,16 @@
-//! Reads the smaller parts of a document: annotations, body, response, output, retry, mock, tests.
+//! Reads the smaller parts of a document: annotations, output, retry, mock, tests.
 
 use serde_json::Value;
 
 use super::fields::{Names, Object};
 use super::{
-    Effects, Method, OutputRules, ResponseFormat, ResponseRules, RetryOn, RetryRules, Validation,
+    Effects, Method, OutputRules, RetryOn, RetryRules, Validation,
 };
 use crate::schema::cut;
 use crate::text;
 use crate::walk::{At, Faults};
 
-/// What `body.type` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Body {
-    /// Nothing; the method decides.
-    Unstated,
-    /// JSON.
-    Json,
-    /// No body.
-    None,
-}
-
-fn part<'v, 'a>(
+pub(super) fn part<'v, 'a>(
     root: Object<'v, '_>,
     name: &str,
     at: &'a At<'a>,
@@ -144,59 +133,12 @@ pub(super) fn effects(root: Object<'_, '_>, method: Method, faults: &mut Faults)
     effects
 }
 
-/// Reads `body`.
-pub(super) fn body(root: Object<'_, '_>, method: Method, faults: &mut Faults) -> Body {
-    let at = root.at.name("body");
-    const NAMES: Names = Names {
-        known: &["type"],
-        later: &["template", "graphql"],
-        elsewhere: &[],
-    };
-    let Some(body) = part(root, "body", &at, NAMES, faults) else {
-        return Body::Unstated;
-    };
-    const TYPES: [(&str, Body); 2] = [("json", Body::Json), ("none", Body::None)];
-    const LATER: [&str; 5] = ["form", "multipart", "text", "xml", "graphql"];
-    let kind = faults.choice(body, "type", &TYPES, &LATER);
-    if kind == Some(Body::Json) && matches!(method, Method::Get | Method::Head) {
-        let message = format!("{} has no body", method.as_str());
-        faults.add(&at.name("type"), "conflict", message);
-    }
-    kind.unwrap_or(Body::Unstated)
-}
-
-/// Reads `response`.
-pub(super) fn response(root: Object<'_, '_>, faults: &mut Faults) -> ResponseRules {
-    let at = root.at.name("response");
-    const NAMES: Names = Names {
-        known: &["format", "empty_ok"],
-        later: &["success_when", "errors", "pagination"],
-        elsewhere: &[],
-    };
-    const FORMATS: [(&str, ResponseFormat); 2] = [
-        ("json", ResponseFormat::Json),
-        ("text", ResponseFormat::Text),
-    ];
-    let response = part(root, "response", &at, NAMES, faults);
-    let format = response
-        .and_then(|part| faults.choice(part, "format", &FORMATS, &["xml", "csv", "ndjson"]));
-    ResponseRules {
-        format: format.unwrap_or(ResponseFormat::Json),
-        empty_ok: response
-            .and_then(|part| faults.flag(part, "empty_ok"))
-            .unwrap_or(false),
-        success_when: None,
-        errors: Vec::new(),
-        pagination: None,
-    }
-}
-
 /// Reads `output`.
 pub(super) fn output(root: Object<'_, '_>, faults: &mut Faults) -> OutputRules {
     let at = root.at.name("output");
     const NAMES: Names = Names {
-        known: &["validation", "redact"],
-        later: &["max_tokens"],
+        known: &["validation", "redact", "max_tokens"],
+        later: &[],
         elsewhere: &[],
     };
     const KINDS: [(&str, Validation); 3] = [
@@ -209,7 +151,9 @@ pub(super) fn output(root: Object<'_, '_>, faults: &mut Faults) -> OutputRules {
     OutputRules {
         validation: validation.unwrap_or(Validation::Strict),
         redact: output.map(|part| redact(part, faults)).unwrap_or_default(),
-        max_tokens: None,
+        max_tokens: output
+            .and_then(|part| faults.whole(part, "max_tokens", 1, 1_000_000))
+            .and_then(|tokens| u32::try_from(tokens).ok()),
     }
 }
 

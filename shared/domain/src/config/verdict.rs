@@ -1,8 +1,11 @@
 //! What `response.success_when` and `response.errors` say: when an answer is a failure.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use super::ResponsePath;
+use crate::failure::FailureCode;
 
 /// Something that holds of an answer or does not.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +17,8 @@ pub enum Condition {
         /// What must hold of it.
         test: Test,
     },
-    /// The status is one of these.
-    Status(Vec<u16>),
+    /// The status is in one of these ranges.
+    Status(Vec<RangeInclusive<u16>>),
     /// All hold.
     All(Vec<Condition>),
     /// At least one holds.
@@ -24,16 +27,14 @@ pub enum Condition {
     Not(Box<Condition>),
 }
 
-/// What must hold of a value.
+/// What must hold of a value; of one at least, where a path leads to several.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
     /// It is there and not null, or is not.
     Exists(bool),
-    /// It equals this JSON value.
-    Equals(Value),
-    /// It equals one of these.
+    /// It is one of these; what is not there counts as null.
     In(Vec<Value>),
-    /// It is a text that this linear regular expression finds something in.
+    /// It is a text or a number in which this linear regular expression finds something.
     Matches(String),
 }
 
@@ -42,12 +43,14 @@ pub enum Test {
 pub struct ErrorRule {
     /// When it applies; the first that does counts.
     pub when: Condition,
+    /// What kind of failure it is; `None`: what the status says, `upstream_error` for a success.
+    pub kind: Option<FailureCode>,
     /// The tool's own name of the failure.
     pub code: Option<String>,
     /// Where the upstream says what is wrong.
     pub message_from: Option<ResponsePath>,
     /// What to do.
     pub hint: Option<String>,
-    /// Whether the same call may work later.
-    pub retryable: bool,
+    /// Whether the same call may work later; `None`: as the kind says.
+    pub retryable: Option<bool>,
 }

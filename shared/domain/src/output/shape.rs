@@ -12,6 +12,7 @@ static ANYTHING: Shape = Shape {
     types: Vec::new(),
     items: None,
     members: Vec::new(),
+    wraps: false,
 };
 
 /// Types, and shapes of elements and members.
@@ -21,15 +22,23 @@ pub(super) struct Shape {
     types: Vec<JsonType>,
     items: Option<Box<Shape>>,
     members: Vec<(String, Shape)>,
+    /// One value stands for a list of one, as it does in XML.
+    wraps: bool,
 }
 
 impl Shape {
-    pub(super) fn of_schema(schema: &Value) -> Self {
-        Self::read(schema, schema, 0)
+    /// `wraps`: one value stands for a list of one.
+    pub(super) fn of_schema(schema: &Value, wraps: bool) -> Self {
+        let empty = Self {
+            wraps,
+            ..ANYTHING.clone()
+        };
+        empty.read(schema, schema, 0)
     }
 
-    fn read(schema: &Value, root: &Value, depth: usize) -> Self {
-        let mut shape = ANYTHING.clone();
+    /// This empty shape, filled by a schema.
+    fn read(&self, schema: &Value, root: &Value, depth: usize) -> Self {
+        let mut shape = self.clone();
         if depth > MAX_DEPTH {
             return shape;
         }
@@ -38,11 +47,11 @@ impl Shape {
         };
         shape.types = types(schema, root, depth);
         if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
-            shape.items = Some(Box::new(Self::read(items, root, depth + 1)));
+            shape.items = Some(Box::new(self.read(items, root, depth + 1)));
         }
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, member) in properties.into_iter().flatten() {
-            let member = Self::read(member, root, depth + 1);
+            let member = self.read(member, root, depth + 1);
             shape.members.push((name.clone(), member));
         }
         shape
@@ -82,11 +91,29 @@ impl Shape {
         self.types.is_empty() || self.types.contains(&JsonType::Array)
     }
 
+    /// Whether an empty text is a value here; else it is nothing.
+    pub(super) fn takes_text(&self) -> bool {
+        self.types.is_empty() || self.types.contains(&JsonType::String)
+    }
+
+    /// Whether one value stands for a list of one.
+    pub(super) const fn wraps(&self) -> bool {
+        self.wraps
+    }
+
+    /// The same shape, in which one value stands for a list of one or does not.
+    pub(super) fn wrapping(self, wraps: bool) -> Self {
+        Self { wraps, ..self }
+    }
+
     /// The value coerced to the first type that takes it, what is inside as far as it can be.
     pub(super) fn fit(&self, value: &Value) -> Result<Value, String> {
         let fits = self.types.is_empty() || self.types.iter().any(|to| is(value, *to));
         if fits {
             return Ok(self.inside(value));
+        }
+        if is_blank(value) && self.states_null() {
+            return Ok(Value::Null);
         }
         let mut refusal = None;
         for to in &self.types {
@@ -94,6 +121,9 @@ impl Shape {
                 Ok(coerced) => return Ok(self.inside(&coerced)),
                 Err(why) => refusal = refusal.or(Some(why)),
             }
+        }
+        if self.wraps && self.types.contains(&JsonType::Array) {
+            return Ok(Value::Array(vec![self.element().leniently(value)]));
         }
         Err(refusal.unwrap_or_default())
     }
@@ -105,9 +135,11 @@ impl Shape {
                 None => value.clone(),
             },
             Value::Object(map) if !self.members.is_empty() => {
-                let members = map
-                    .iter()
-                    .map(|(name, value)| (name.clone(), self.member(name).leniently(value)));
+                let members = map.iter().filter_map(|(name, value)| {
+                    let shape = self.member(name);
+                    let nothing = is_blank(value) && !shape.takes_text() && !shape.states_null();
+                    (!nothing).then(|| (name.clone(), shape.leniently(value)))
+                });
                 Value::Object(members.collect())
             }
             Value::Object(_)
@@ -121,6 +153,11 @@ impl Shape {
     fn leniently(&self, value: &Value) -> Value {
         self.fit(value).unwrap_or_else(|_| value.clone())
     }
+}
+
+/// Whether it is a text without anything in it: what CSV and XML have for no value.
+pub(super) fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// Whether the value has this type already.

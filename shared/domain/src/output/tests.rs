@@ -230,3 +230,73 @@ fn a_short_mapping_cannot_multiply_a_large_response() {
         assert!(failure.message.contains("64 MB"), "{}", failure.message);
     }
 }
+
+#[test]
+fn an_empty_text_is_nothing_where_no_text_is_wanted() {
+    let schema = json!({ "type": "object", "properties": {
+        "text": { "type": "string" }, "number": { "type": "number" },
+        "maybe": { "type": ["number", "null"] }, "flag": { "type": "boolean" },
+        "rows": { "type": "array", "items": { "properties": {
+            "text": { "type": "string" }, "number": { "type": "number" }, "maybe": { "type": ["integer", "null"] } } } } } });
+    let row = json!({ "text": "", "number": " ", "maybe": "", "other": "" });
+    let answer = json!({ "e": "", "rows": [row] });
+    let with_default = OutputRule {
+        default: Some(json!(false)),
+        ..rule("flag", "e")
+    };
+    let rules = vec![
+        rule("text", "e"),
+        rule("number", "e"),
+        rule("maybe", "e"),
+        with_default,
+        rule("rows", "rows"),
+    ];
+    let output = plan(schema.clone(), None, Some(rules)).apply(&answer);
+    let row = json!({ "text": "", "maybe": null, "other": "" });
+    assert_eq!(
+        output,
+        Ok(json!({ "text": "", "maybe": null, "flag": false, "rows": [row] }))
+    );
+    let failure = plan(schema, None, Some(vec![required("number", "e")])).apply(&answer);
+    let failure = failure.unwrap_err();
+    assert_eq!(
+        failure.message,
+        r#"mapping of output "number": an empty text at "e""#
+    );
+}
+
+#[test]
+fn one_element_of_xml_is_a_list_of_one() {
+    let schema = json!({ "type": "object", "properties": {
+        "prices": { "type": "array", "items": { "type": "number" } },
+        "nested": { "properties": { "prices": { "type": "array", "items": { "type": "number" } } } } } });
+    let each = OutputRule {
+        source: OutputSource::Each {
+            path: ResponsePath("item".to_owned()),
+            rules: vec![rule("price", "p")],
+        },
+        ..rule("rows", "")
+    };
+    let typed = OutputRule {
+        as_type: Some(JsonType::Array),
+        ..rule("typed", "p")
+    };
+    let rules = vec![rule("prices", "p"), rule("nested", "n"), each, typed];
+    let answer = json!({ "p": "1.5", "n": { "prices": "2" }, "item": { "p": "3" } });
+    let mut config = sample();
+    config.output_schema = schema;
+    config.mapping.output.rules = Some(rules);
+    assert!(Plan::compile(&config).apply(&answer).is_err());
+    config.response.format = ResponseFormat::Xml;
+    assert_eq!(
+        Plan::compile(&config).apply(&answer),
+        Ok(
+            json!({ "prices": [1.5], "nested": { "prices": [2] }, "rows": [{ "price": "3" }], "typed": ["1.5"] })
+        )
+    );
+    let none = json!({ "p": "", "n": "", "item": "" });
+    assert_eq!(
+        Plan::compile(&config).apply(&none),
+        Ok(json!({ "nested": "" }))
+    );
+}

@@ -1,0 +1,83 @@
+//! Reads an upstream's answer in the format that a tool names: bytes in, a JSON value out.
+//!
+//! Whoever sends the bytes may be hostile. Nothing is ever fetched, no reader recurses, depth is bounded, and what
+//! a value takes in memory is counted before it is made.
+
+mod charset;
+mod csv;
+mod ndjson;
+mod room;
+mod xml;
+
+use serde_json::Value;
+
+use crate::config::{ReadingRules, ResponseFormat};
+use crate::json;
+
+pub use charset::is_known as is_known_charset;
+
+/// Why an answer cannot be read. Holds nothing of the answer but places in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is wrong with it, in one sentence without its full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+impl Unreadable {
+    fn new(message: impl Into<String>, hint: &'static str) -> Self {
+        Self {
+            message: message.into(),
+            hint,
+        }
+    }
+}
+
+/// A format as it is called in sentences.
+pub const fn name_of(format: ResponseFormat) -> &'static str {
+    match format {
+        ResponseFormat::Json => "JSON",
+        ResponseFormat::Text => "text",
+        ResponseFormat::Xml => "XML",
+        ResponseFormat::Csv => "CSV",
+        ResponseFormat::Ndjson => "NDJSON",
+    }
+}
+
+/// Reads a body. JSON and XML give the document's value, text a string, CSV and NDJSON a list.
+///
+/// The characters are those of, in this order: a byte order mark, `response.charset`, the content type's
+/// `charset`, the XML declaration; else UTF-8. JSON is UTF-8 (RFC 8259, 8.1) unless it is not.
+///
+/// # Errors
+/// It is not of that format, or larger or deeper than is read.
+pub fn read(
+    body: &[u8],
+    content_type: Option<&str>,
+    format: ResponseFormat,
+    rules: &ReadingRules,
+) -> Result<Value, Unreadable> {
+    let text = || charset::decode(body, content_type, rules.charset.as_deref(), format);
+    match format {
+        ResponseFormat::Json => match json::parse_response(body) {
+            Ok(value) => Ok(value),
+            Err(_) if !is_utf8(body) => ndjson::value(&text()?),
+            Err(fault) => Err(ndjson::unreadable(fault.message)),
+        },
+        ResponseFormat::Text => Ok(text()?.into_owned().into()),
+        ResponseFormat::Xml => xml::read(&text()?, &rules.xml),
+        ResponseFormat::Csv => csv::read(&text()?, &rules.csv),
+        ResponseFormat::Ndjson => ndjson::read(&text()?),
+    }
+}
+
+fn is_utf8(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok()
+}
+
+/// `line 3`, of the byte at `at`.
+fn line(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
