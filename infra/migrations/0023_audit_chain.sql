@@ -37,3 +37,6 @@ grant select, insert (workspace_id), update (seq, hash, linked_at) on secrets.au
 -- What an admin filters by. Few of many rows are found by these; many of many by walking back from the newest.
 create index audit_of_action on secrets.audit (workspace_id, action, id);
 create index audit_of_subject on secrets.audit (workspace_id, subject, id);
+
+-- What the sweep asks every second: is a data key old enough to be retired?
+create index data_keys_age on secrets.data_keys (created_at) where retired_at is null;

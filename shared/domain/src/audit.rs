@@ -55,7 +55,7 @@ impl Line<'_> {
             "workspace_id": self.workspace_id,
             "seq": self.seq,
             "id": self.id,
-            "at": self.at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            "at": time(self.at),
             "actor": self.actor,
             "key_id": self.key_id,
             "action": self.action,
@@ -65,6 +65,11 @@ impl Line<'_> {
             "previous": previous.map(hex::encode),
         }))
     }
+}
+
+/// A time as it is hashed and answered: UTC, six digits of a second (RFC 3339).
+pub fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// Why a chain does not hold.
@@ -186,11 +191,9 @@ mod tests {
             "43f9fbaa660e1f8939a9a9b6aca70a6c311e39b59e5223419a21c77fd2e3cae2"
         );
         let second = line(2, &detail);
-        assert!(
-            second
-                .canonical(Some(&first.hash(None)))
-                .contains("\"previous\":\"43f9fbaa660e1f8939a9a9b6aca70a6c311e39b59e5223419a21c77fd2e3cae2\"")
-        );
+        assert!(second.canonical(Some(&first.hash(None))).contains(
+            "\"previous\":\"43f9fbaa660e1f8939a9a9b6aca70a6c311e39b59e5223419a21c77fd2e3cae2\""
+        ));
     }
 
     #[test]
@@ -213,7 +216,10 @@ mod tests {
             (line(2, &detail), Some(&two), Some(&two), Break::Unlinked),
             (line(2, &detail), None, Some(&two), Break::Unlinked),
         ] {
-            let (previous, hash) = (previous.map(<[u8; 32]>::as_slice), hash.map(<[u8; 32]>::as_slice));
+            let (previous, hash) = (
+                previous.map(<[u8; 32]>::as_slice),
+                hash.map(<[u8; 32]>::as_slice),
+            );
             assert_eq!(before.clone().step(&line, previous, hash), Err(broken));
         }
     }
@@ -224,16 +230,34 @@ mod tests {
         let base = line(1, &detail);
         let id = Some(Uuid::from_u128(9));
         let changed = [
-            Line { workspace_id: Uuid::from_u128(2), ..base },
+            Line {
+                workspace_id: Uuid::from_u128(2),
+                ..base
+            },
             Line { seq: 2, ..base },
             Line { id: 72, ..base },
-            Line { at: DateTime::from_timestamp_micros(1_769_850_000_000_001).unwrap(), ..base },
+            Line {
+                at: DateTime::from_timestamp_micros(1_769_850_000_000_001).unwrap(),
+                ..base
+            },
             Line { actor: id, ..base },
-            Line { actor: None, ..base },
+            Line {
+                actor: None,
+                ..base
+            },
             Line { key_id: id, ..base },
-            Line { action: "secret.delete", ..base },
-            Line { subject_kind: "api_key", ..base },
-            Line { subject: "API_KEY_2", ..base },
+            Line {
+                action: "secret.delete",
+                ..base
+            },
+            Line {
+                subject_kind: "api_key",
+                ..base
+            },
+            Line {
+                subject: "API_KEY_2",
+                ..base
+            },
         ];
         for line in changed {
             assert_ne!(line.hash(None), base.hash(None), "{line:?}");

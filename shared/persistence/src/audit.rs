@@ -131,7 +131,12 @@ pub(crate) const STATEMENTS: &[Statement] = &[
         Authenticated,
         AuditRow
     ),
-    statement!("audit::page (a, s, p)", PAGE_OF_ALL, Authenticated, AuditRow),
+    statement!(
+        "audit::page (a, s, p)",
+        PAGE_OF_ALL,
+        Authenticated,
+        AuditRow
+    ),
 ];
 
 /// Adds a line, in the transaction of what it tells about.

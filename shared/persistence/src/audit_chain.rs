@@ -129,12 +129,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
         ServiceRole,
         Whose
     ),
-    statement!(
-        "audit_chain::lock (make)",
-        MAKE_HEAD,
-        ServiceRole,
-        Nothing
-    ),
+    statement!("audit_chain::lock (make)", MAKE_HEAD, ServiceRole, Nothing),
     statement!("audit_chain::lock", LOCK_HEAD, ServiceRole, Head),
     statement!("audit_chain::lock (wait)", WAIT_FOR_HEAD, ServiceRole, Head),
     statement!("audit_chain::unlinked", UNLINKED, ServiceRole, AuditRow),
@@ -162,11 +157,7 @@ pub async fn next_unlinked(
 ///
 /// # Errors
 /// The database's.
-pub async fn lock(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-    wait: bool,
-) -> Result<Option<Head>, Error> {
+pub async fn lock(tx: &mut Tx, workspace: WorkspaceId, wait: bool) -> Result<Option<Head>, Error> {
     let make = query_as::<_, Nothing>(MAKE_HEAD).bind(workspace.0);
     tx.all(make).await?;
     let sql = if wait { WAIT_FOR_HEAD } else { LOCK_HEAD };

@@ -36,6 +36,17 @@ row! {
     }
 }
 
+row! {
+    /// A key that seals nothing new any more.
+    #[derive(PartialEq, Eq)]
+    pub struct RetiredKey {
+        /// The id.
+        pub id: Uuid,
+        /// Whose.
+        pub workspace_id: Uuid,
+    }
+}
+
 const CURRENT: &str = "
     select k.id, k.wrapped, k.master_key_id
     from secrets.data_keys k
@@ -50,7 +61,7 @@ const INSERT: &str = "
 const FOR_REWRAP: &str = "
     select k.id, k.workspace_id, k.wrapped, k.master_key_id
     from secrets.data_keys k
-    where k.master_key_id <> $1
+    where k.master_key_id = any ($1)
     order by k.id
     limit $2
     for update skip locked";
@@ -61,6 +72,20 @@ const REWRAP: &str = "
         master_key_id = $3
     where k.id = $1
     returning k.id::text as id";
+
+const RETIRE: &str = "
+    update secrets.data_keys k
+    set retired_at = now()
+    where k.id in (
+        select d.id
+        from secrets.data_keys d
+        where d.retired_at is null
+          and d.created_at < now() - make_interval(days => $1)
+        order by d.created_at
+        limit $2
+        for update skip locked
+    )
+    returning k.id, k.workspace_id";
 
 pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("data_keys::current", CURRENT, Authenticated, DataKey),
@@ -77,6 +102,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
         OwnedDataKey
     ),
     statement!("data_keys::rewrap", REWRAP, ServiceRole, Affected),
+    statement!("data_keys::retire", RETIRE, ServiceRole, RetiredKey),
 ];
 
 /// The key that seals new secrets of the workspace; admins only.
@@ -107,16 +133,16 @@ pub async fn insert_if_absent(
     tx.one(query_as(CURRENT).bind(workspace.0)).await
 }
 
-/// As the system: keys that are wrapped by another master key than this one, locked.
+/// As the system: keys that one of these master keys wraps, locked.
 ///
 /// # Errors
 /// The database's.
 pub async fn for_rewrap(
     tx: &mut Tx,
-    master_key_id: &str,
+    master_key_ids: &[&str],
     limit: i64,
 ) -> Result<Vec<OwnedDataKey>, Error> {
-    tx.all(query_as(FOR_REWRAP).bind(master_key_id).bind(limit))
+    tx.all(query_as(FOR_REWRAP).bind(master_key_ids).bind(limit))
         .await
 }
 
@@ -130,4 +156,13 @@ pub async fn rewrap(tx: &mut Tx, key: &DataKey) -> Result<bool, Error> {
         .bind(key.wrapped.as_slice())
         .bind(key.master_key_id.as_str());
     Ok(tx.maybe(query).await?.is_some())
+}
+
+/// As the system: keys older than so many days seal nothing new from now on; the next value makes its
+/// workspace a new one. What they sealed still opens.
+///
+/// # Errors
+/// The database's.
+pub async fn retire(tx: &mut Tx, days: i32, limit: i64) -> Result<Vec<RetiredKey>, Error> {
+    tx.all(query_as(RETIRE).bind(days).bind(limit)).await
 }

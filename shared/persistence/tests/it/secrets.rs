@@ -41,6 +41,7 @@ pub(crate) async fn store(
             workspace_id: persona.workspace,
             name: &name(secret),
             provider: "builtin",
+            provider_id: None,
             sealed: Some(Sealed {
                 nonce: &[2; 12],
                 ciphertext: &[3; 40],
@@ -48,6 +49,7 @@ pub(crate) async fn store(
             }),
             reference: None,
             allowed_hosts: hosts,
+            attempt: None,
         },
     )
     .await
@@ -182,7 +184,7 @@ async fn admins_manage_members_read_names_and_neighbours_see_nothing() {
                 .unwrap()
         );
         assert!(
-            !secrets::bind_host(&mut tx, ws, &name("API_KEY"), "evil.example")
+            !secrets::bind_hosts(&mut tx, ws, &name("API_KEY"), &["evil.example".to_owned()])
                 .await
                 .unwrap()
         );
@@ -193,12 +195,12 @@ async fn admins_manage_members_read_names_and_neighbours_see_nothing() {
     }
     let mut tx = database.db.begin_as(&alice.principal, None).await.unwrap();
     assert!(
-        secrets::bind_host(&mut tx, ws, &name("API_KEY"), "a.example")
+        secrets::bind_hosts(&mut tx, ws, &name("API_KEY"), &["a.example".to_owned()])
             .await
             .unwrap()
     );
     assert!(
-        !secrets::bind_host(&mut tx, ws, &name("API_KEY"), "b.example")
+        !secrets::bind_hosts(&mut tx, ws, &name("API_KEY"), &["b.example".to_owned()])
             .await
             .unwrap()
     );
@@ -241,13 +243,14 @@ async fn only_an_admin_rotates_a_value_and_only_the_version_seen() {
         let ws = alice.workspace;
         let rotated = secrets::rotate(&mut tx, ws, &name("API_KEY"), from_version, sealed).await;
         assert_eq!(rotated.unwrap(), done);
-        let allowed = secrets::allow_host(&mut tx, ws, &name("API_KEY"), "b.example").await;
-        assert_eq!(allowed.unwrap(), from_version == 2);
+        let hosts = ["b.example".to_owned(), "c.example".to_owned()];
+        let replaced = secrets::set_hosts(&mut tx, ws, &name("API_KEY"), &hosts).await;
+        assert_eq!(replaced.unwrap(), persona.principal == alice.principal);
         tx.commit().await.unwrap();
     }
     let found = fetch(&database, &alice).await.unwrap();
     assert_eq!((found[0].version, found[0].ciphertext.len()), (2, 41));
-    assert_eq!(found[0].allowed_hosts, ["a.example", "b.example"]);
+    assert_eq!(found[0].allowed_hosts, ["b.example", "c.example"]);
 }
 
 #[tokio::test]
@@ -272,7 +275,7 @@ async fn racing_admins_agree_on_one_data_key_and_it_can_be_wrapped_anew() {
     assert_eq!(b, c);
 
     let mut tx = database.db.begin_system().await.unwrap();
-    let due = data_keys::for_rewrap(&mut tx, "new", 10).await.unwrap();
+    let due = data_keys::for_rewrap(&mut tx, &["old"], 10).await.unwrap();
     assert_eq!(due.len(), 1);
     let rewrapped = DataKey {
         id: due[0].id,
@@ -281,7 +284,7 @@ async fn racing_admins_agree_on_one_data_key_and_it_can_be_wrapped_anew() {
     };
     assert!(data_keys::rewrap(&mut tx, &rewrapped).await.unwrap());
     assert!(
-        data_keys::for_rewrap(&mut tx, "new", 10)
+        data_keys::for_rewrap(&mut tx, &["old"], 10)
             .await
             .unwrap()
             .is_empty()

@@ -2,6 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Edges;
@@ -12,8 +14,14 @@ const MIN_BYTES: usize = 8;
 /// Lines of a multi-line value are searched for alone when they have at least this many bytes.
 const MIN_LINE_BYTES: usize = 16;
 
+/// So many texts of a document are searched for alone.
+const MAX_TEXTS: usize = 64;
+
 /// Longer values are searched for in their common forms only, to bound the automaton.
 const MANY_FORMS_UP_TO: usize = 8 * 1024;
+
+/// Of the texts inside a JSON value, so many are searched for in all forms; the others as they are.
+const MANY_FORMS_OF: usize = 64;
 
 /// Punctuation that the ways of percent-encoding leave alone, from the strictest to the most lenient:
 /// RFC 3986's unreserved characters; `encodeURIComponent`; forms; user info; path segments; queries;
@@ -38,8 +46,47 @@ pub(super) struct Form {
     pub(super) edges: Edges,
 }
 
-/// Adds all forms of a value.
-pub(super) fn forms_of(value: &str, forms: &mut Vec<Form>) {
+/// Adds all forms of a value, and of the texts and numbers inside when it is a JSON document. Those that are too
+/// short to be searched for are added to `short`.
+pub(super) fn forms_of(value: &str, forms: &mut Vec<Form>, short: &mut Vec<Zeroizing<String>>) {
+    plain(value, forms);
+    for (at, inner) in inside(value).into_iter().enumerate() {
+        match inner.len() {
+            0 => {}
+            1..MIN_BYTES => short.push(inner),
+            _ if at < MANY_FORMS_OF => plain(&inner, forms),
+            _ => List::over(forms).exact(inner.as_bytes().to_vec()),
+        }
+    }
+}
+
+/// The texts and numbers inside a JSON object or array: `{"user": "…", "password": "…"}`.
+fn inside(value: &str) -> Vec<Zeroizing<String>> {
+    let mut found = Vec::new();
+    if value.trim_start().starts_with(['{', '[']) {
+        // Bounded in its depth; what it refuses is no document that anybody reads back.
+        if let Ok(document) = domain::json::parse_request(value.as_bytes()) {
+            leaves(document, &mut found);
+        }
+    }
+    found
+}
+
+fn leaves(document: Value, found: &mut Vec<Zeroizing<String>>) {
+    match document {
+        Value::Null | Value::Bool(_) => {}
+        Value::Number(number) => found.push(Zeroizing::new(number.to_string())),
+        Value::String(text) => found.push(Zeroizing::new(text)),
+        Value::Array(items) => items.into_iter().for_each(|item| leaves(item, found)),
+        Value::Object(members) => {
+            for (_, member) in members {
+                leaves(member, found);
+            }
+        }
+    }
+}
+
+fn plain(value: &str, forms: &mut Vec<Form>) {
     if value.len() < MIN_BYTES {
         return;
     }
@@ -50,6 +97,34 @@ pub(super) fn forms_of(value: &str, forms: &mut Vec<Form>) {
             whole(line, forms);
         }
     }
+    // A document of credentials (a service account's key file, say): each text in it is one.
+    if value.trim_start().starts_with(['{', '[']) {
+        for text in texts_of_document(value) {
+            plain(&text, forms);
+        }
+    }
+}
+
+/// The texts of a JSON document that is a secret, but for those that start a document themselves. Empty when
+/// it is no JSON.
+fn texts_of_document(value: &str) -> Vec<Zeroizing<String>> {
+    let Ok(document) = serde_json::from_str::<Value>(value) else {
+        return Vec::new();
+    };
+    let (mut left, mut texts) = (vec![document], Vec::new());
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {}
+            Value::String(text) => texts.push(Zeroizing::new(text)),
+            Value::Array(items) => left.extend(items),
+            Value::Object(members) => left.extend(members.into_iter().map(|(_, value)| value)),
+        }
+        if texts.len() >= MAX_TEXTS {
+            break;
+        }
+    }
+    texts
 }
 
 /// Adds the forms of `base64(user:password)`.

@@ -15,6 +15,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use self::forms::{Form, forms_of, forms_of_basic};
 
@@ -22,7 +23,11 @@ use self::forms::{Form, forms_of, forms_of_basic};
 pub const MASK: &str = "•••";
 
 /// Finds the secrets of one call. Without secrets it costs nothing.
-pub struct Masker(Finder);
+pub struct Masker {
+    finder: Finder,
+    /// Parts of JSON values that are too short to be searched for in texts: hidden where they are all of one.
+    short: Vec<Zeroizing<String>>,
+}
 
 enum Finder {
     /// There are no secrets.
@@ -49,19 +54,19 @@ struct Edges {
 
 impl Masker {
     /// A masker of these values. Values under 8 bytes are left out: they would eat innocent text, and
-    /// the vault holds none.
+    /// the vault holds none. Of a value that is a JSON document, the texts inside are hidden as well.
     pub fn new(secrets: &[SecretString]) -> Self {
         Self::with_basic(secrets, &[])
     }
 
     /// The same, and hides the whole of `base64(user:password)` as HTTP Basic writes it, the user name too.
     pub fn with_basic(secrets: &[SecretString], pairs: &[(SecretString, SecretString)]) -> Self {
-        let mut forms: Vec<Form> = Vec::new();
+        let (mut forms, mut short): (Vec<Form>, _) = (Vec::new(), Vec::new());
         for secret in secrets {
-            forms_of(secret.expose_secret(), &mut forms);
+            forms_of(secret.expose_secret(), &mut forms, &mut short);
         }
         for (user, password) in pairs {
-            forms_of(password.expose_secret(), &mut forms);
+            forms_of(password.expose_secret(), &mut forms, &mut short);
             forms_of_basic(user.expose_secret(), password.expose_secret(), &mut forms);
         }
         if forms.is_empty() {
@@ -72,7 +77,7 @@ impl Masker {
             // Built for each call: the other kinds search faster, but take megabytes and milliseconds to build.
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(forms.iter().map(|form| form.bytes.as_slice()));
-        Self(match built {
+        let finder = match built {
             Ok(automaton) => Finder::Forms {
                 automaton,
                 forms: forms.iter().map(|form| form.edges).collect(),
@@ -81,17 +86,21 @@ impl Masker {
                 tracing::error!(%error, "the masker could not be built: every text is hidden");
                 Finder::Everything
             }
-        })
+        };
+        Self { finder, short }
     }
 
     /// A masker that hides nothing: for calls without secrets.
     pub const fn none() -> Self {
-        Self(Finder::Nothing)
+        Self {
+            finder: Finder::Nothing,
+            short: Vec::new(),
+        }
     }
 
     /// Whether there is anything to hide.
     pub const fn is_idle(&self) -> bool {
-        matches!(self.0, Finder::Nothing)
+        matches!(self.finder, Finder::Nothing)
     }
 
     /// The text without secrets.
@@ -103,7 +112,7 @@ impl Masker {
     /// through is hidden too: who cuts first leaves a part of it that no masker knows.
     pub fn beginning<'a>(&self, text: &'a str, limit: usize) -> Cow<'a, str> {
         let cut = text.floor_char_boundary(limit);
-        let (automaton, forms) = match &self.0 {
+        let (automaton, forms) = match &self.finder {
             Finder::Nothing => return Cow::Borrowed(&text[..cut]),
             Finder::Everything => return Cow::Borrowed(MASK),
             Finder::Forms { automaton, forms } => (automaton, forms),
@@ -132,10 +141,14 @@ impl Masker {
         match value {
             Value::Null | Value::Bool(_) => {}
             Value::Number(number) => {
-                if let Cow::Owned(masked) = self.text(&number.to_string()) {
+                let text = number.to_string();
+                if self.is_short(&text) {
+                    *value = MASK.into();
+                } else if let Cow::Owned(masked) = self.text(&text) {
                     *value = Value::String(masked);
                 }
             }
+            Value::String(text) if self.is_short(text) => MASK.clone_into(text),
             Value::String(text) => {
                 if let Some(masked) = self.changed(text) {
                     *text = masked;
@@ -157,6 +170,10 @@ impl Masker {
             let key = unused(map, key, &mut numbers);
             map.insert(key, value);
         }
+    }
+
+    fn is_short(&self, text: &str) -> bool {
+        self.short.iter().any(|short| short.as_str() == text)
     }
 
     /// The masked text, if masking changes it.
@@ -283,6 +300,28 @@ mod tests {
     }
 
     #[test]
+    fn hides_what_stands_inside_a_json_value() {
+        let masker = masker(&[r#"{"user": "u", "pass": "hunter2-hunter2", "pin": 4711, "n": {"keys": ["deep-inside-1"]}}"#]);
+        for hidden in ["hunter2-hunter2", "deep-inside-1", "aHVudGVyMi1odW50ZXIy"] {
+            assert_eq!(masker.text(hidden), MASK, "{hidden}");
+        }
+        // What is too short to be searched for is hidden where it is all of a value.
+        let mut answer = json!({ "user": "u", "of": "unusual", "pin": 4711, "other": 47110, "u": true });
+        masker.value(&mut answer);
+        let expected = json!({ "user": MASK, "of": "unusual", "pin": MASK, "other": 47110, "u": true });
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn a_json_value_of_any_depth_or_size_is_bearable() {
+        let deep = "[".repeat(60_000);
+        assert_eq!(masker(&[&deep]).text("innocent"), "innocent");
+        let many: Vec<String> = (0..5_000).map(|n| format!("inner-{n:05}")).collect();
+        let many = masker(&[&json!(many).to_string()]);
+        assert_eq!(many.text("inner-04999"), MASK);
+    }
+
+    #[test]
     fn leaves_nothing_of_secrets_that_overlap() {
         let masker = masker(&["abcdefgh", "efghijkl", "abcdefghijklmnop"]);
         assert_eq!(masker.text("1abcdefghijkl2"), "1•••2");
@@ -301,6 +340,18 @@ mod tests {
             masker.text("-----BEGIN PRIVATE KEY-----"),
             "-----BEGIN PRIVATE KEY-----"
         );
+    }
+
+    #[test]
+    fn hides_each_text_of_a_document_of_credentials() {
+        let file = r#"{"user":"alice-of-the-api","keys":[{"key":"first\u002fsecret"},"short"],"n":12345678}"#;
+        let masker = masker(&[file]);
+        assert_eq!(masker.text(file), MASK);
+        assert_eq!(
+            masker.text("alice-of-the-api first/secret first%2Fsecret short 12345678"),
+            "••• ••• ••• short 12345678"
+        );
+        assert!(Masker::new(&[SecretString::from("{not json")]).text("not json") == "not json");
     }
 
     #[test]

@@ -36,20 +36,33 @@ fn cluster() -> &'static Throwaway {
 pub(crate) struct Stand {
     database: &'static str,
     db: Db,
+    other_db: Db,
 }
 
 impl Stand {
     pub(crate) async fn new(database: &'static str) -> Self {
         let cluster = cluster();
         cluster.create_database(database, Some(TEMPLATE)).unwrap();
-        let db = Db::open(&DatabaseConfig {
-            url: cluster.url("authenticator", database),
-            pool_mode: PoolMode::Session,
-            max_connections: 2,
-        })
-        .unwrap();
+        let open = |max_connections| {
+            Db::open(&DatabaseConfig {
+                url: cluster.url("authenticator", database),
+                pool_mode: PoolMode::Session,
+                max_connections,
+            })
+            .unwrap()
+        };
+        let (db, other_db) = (open(2), open(4));
         db.ping().await.unwrap();
-        Self { database, db }
+        Self {
+            database,
+            db,
+            other_db,
+        }
+    }
+
+    /// As another process has it.
+    pub(crate) fn other_db(&self) -> &Db {
+        &self.other_db
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -119,6 +132,22 @@ impl Stand {
                 .sql(self.database, "select row_to_json(a) from secrets.audit a")
                 .unwrap()
         )
+    }
+
+    /// The first column, as the superuser sees it.
+    pub(crate) fn texts(&self, query: &str) -> Vec<String> {
+        let rows = cluster().sql(self.database, query).unwrap().rows;
+        rows.into_iter()
+            .filter_map(|row| row.into_iter().next()?)
+            .collect()
+    }
+
+    /// Why the superuser may not do something.
+    pub(crate) fn tries(&self, statement: &str) -> String {
+        cluster()
+            .sql(self.database, statement)
+            .unwrap_err()
+            .to_string()
     }
 
     /// Does something as the superuser.
