@@ -1,8 +1,10 @@
 //! `POST /api/v1/workspaces`: a new workspace, whose owner is the person that asks.
 
 use axum::extract::State;
+use persistence::audit::{self, NewAudit};
 use persistence::workspaces::{self, Workspace};
 use persistence::{Db, Insert};
+use serde_json::json;
 use utoipa::ToSchema;
 use web::openapi::Conflict;
 use web::{Code, Created, Fields, FromFields, Json, Person, Problem};
@@ -92,6 +94,17 @@ pub(crate) async fn create(
 ) -> Result<Created<WorkspaceView>, Problem> {
     let mut tx = db.begin_as(&principal, None).await?;
     let made = workspaces::create(&mut tx, &principal, &new.name, &new.slug).await?;
+    if let Insert::Created(workspace) = &made {
+        let first = NewAudit {
+            workspace_id: workspace.id,
+            actor: Some(principal.user_id),
+            action: "workspace.create",
+            subject_kind: "workspace",
+            subject: &workspace.id.to_string(),
+            detail: json!({ "slug": workspace.slug, "owner": principal.user_id }),
+        };
+        audit::append(&mut tx, &first).await?;
+    }
     tx.commit().await?;
     created(made, &new.slug)
 }

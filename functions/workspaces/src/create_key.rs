@@ -7,6 +7,7 @@ use persistence::keys::{self, NewKey};
 use persistence::{Db, audit};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use web::openapi::Missing;
 use web::{AdminOf, Created, Fields, FromFields, Json, Problem};
@@ -110,7 +111,11 @@ pub(crate) async fn create_key(
         .begin_as(&caller.principal, Some(caller.workspace_id))
         .await?;
     let key = keys::insert(&mut tx, &new).await?;
-    audit::append(&mut tx, &noted(&caller, "key.create", &key.id.to_string())).await?;
+    let (id, detail) = (
+        key.id.to_string(),
+        json!({ "name": key.name, "role": request.role, "expires_at": key.expires_at }),
+    );
+    audit::append(&mut tx, &noted(&caller, "key.create", &id, detail)).await?;
     tx.commit().await?;
     Ok(Created(NewApiKey {
         key: key.into(),

@@ -14,6 +14,7 @@ use domain::caller::Caller;
 use persistence::Db;
 use persistence::audit::NewAudit;
 use runtime::{Config, StartError};
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -62,13 +63,13 @@ pub fn routes() -> OpenApiRouter<Workspaces> {
 }
 
 /// The audit's line about an API key.
-fn noted<'a>(caller: &Caller, action: &'a str, key: &'a str) -> NewAudit<'a> {
+fn noted<'a>(caller: &Caller, action: &'a str, key: &'a str, detail: Value) -> NewAudit<'a> {
     NewAudit {
         workspace_id: caller.workspace_id,
         actor: Some(caller.principal.user_id),
         action,
         subject_kind: "api_key",
         subject: key,
-        detail: serde_json::json!({}),
+        detail,
     }
 }

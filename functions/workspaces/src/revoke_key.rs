@@ -3,6 +3,7 @@
 use axum::extract::State;
 use domain::ids::ApiKeyId;
 use persistence::{Db, audit, keys};
+use serde_json::json;
 use web::openapi::Missing;
 use web::{AdminOf, NoContent, PathPair, Problem};
 
@@ -28,7 +29,8 @@ pub(crate) async fn revoke_key(
     if !keys::revoke(&mut tx, caller.workspace_id, id).await? {
         return Err(Problem::not_found());
     }
-    audit::append(&mut tx, &noted(&caller, "key.revoke", &id.to_string())).await?;
+    let (key, detail) = (id.to_string(), json!({}));
+    audit::append(&mut tx, &noted(&caller, "key.revoke", &key, detail)).await?;
     tx.commit().await?;
     Ok(NoContent)
 }
