@@ -5,3 +5,4 @@ pub mod export;
 pub mod migrate;
 mod postman;
 pub mod sizes;
+pub mod sweep;

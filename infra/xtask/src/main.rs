@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{export, migrate, sizes};
+use xtask::{export, migrate, sizes, sweep};
 
 /// Chores of this repository.
 #[derive(Parser)]
@@ -27,6 +27,9 @@ enum Chore {
         #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
         url: String,
     },
+    /// Does the chores of the background on a deployed database until there are none: links the audit, wraps data keys with
+    /// the first of MASTER_KEYS. Configured by the same environment as a function (DATABASE_URL, MASTER_KEYS).
+    Sweep,
     /// Prints the size of each function's binary, as deployed (builds them with the profile `lambda`, which is slow).
     Sizes,
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Export { check } => export::run(check),
         Chore::Migrate { url } => migrate::run(&url),
+        Chore::Sweep => sweep::run(),
         Chore::Sizes => sizes::run(),
     };
     match result {

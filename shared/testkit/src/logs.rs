@@ -1,8 +1,9 @@
 //! Everything that the process logs, kept to be searched for what must never be in it.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -33,6 +34,56 @@ pub fn contain(text: &str) -> bool {
     lines
         .windows(text.len().max(1))
         .any(|window| window == text.as_bytes())
+}
+
+/// Everything down to trace that this thread logs, until it is dropped. A test on a runtime of one thread
+/// has its whole app in it; the lines are not in [`text`] then.
+pub struct Traced {
+    lines: Arc<Mutex<Vec<u8>>>,
+    _until_dropped: DefaultGuard,
+}
+
+/// Begins to keep what this thread logs, as `LOG_LEVEL=trace` writes it.
+pub fn trace_here() -> Traced {
+    keep();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&lines);
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(true)
+        .with_env_filter(EnvFilter::new("trace"))
+        .with_writer(move || Lines(Arc::clone(&writer)))
+        .finish();
+    Traced {
+        lines,
+        _until_dropped: tracing::subscriber::set_default(subscriber),
+    }
+}
+
+impl Traced {
+    /// All lines so far.
+    pub fn text(&self) -> String {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&lines).into_owned()
+    }
+}
+
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Keeper;

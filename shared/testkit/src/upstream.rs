@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
-pub use reply::{Answer, Captured, Reply};
+pub use reply::{Answer, Captured, Maker, Reply};
 pub use tls::{Certificate, Tls};
 
 /// A running fake API on loopback. It stops when dropped.

@@ -1,8 +1,11 @@
 //! What the fake API answers, and what it remembers of a request.
 
+use std::fmt;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// One scripted reaction to a request.
 #[derive(Clone, Debug)]
@@ -11,6 +14,10 @@ pub enum Reply {
     Answer(Answer),
     /// 200 with the request as JSON: `{method, path, query, headers, body}`.
     Echo,
+    /// What a function makes of the request.
+    Made(Maker),
+    /// Another reply, as soon as the gate says true.
+    Held(watch::Receiver<bool>, Box<Reply>),
     /// These bytes instead of an answer, then the connection is closed.
     Raw(Vec<u8>),
     /// These bytes first (status line and headers, say), then this chunk for ever.
@@ -28,6 +35,29 @@ pub enum Reply {
     Reset(Vec<u8>),
     /// A TCP reset before anything is read. Only for the path `"*"`.
     ResetOnAccept,
+}
+
+/// Makes a reply of a request.
+#[derive(Clone)]
+pub struct Maker(Arc<dyn Fn(&Captured) -> Reply + Send + Sync>);
+
+impl Maker {
+    pub(crate) fn make(&self, request: &Captured) -> Reply {
+        (self.0)(request)
+    }
+}
+
+impl fmt::Debug for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Maker")
+    }
+}
+
+impl Reply {
+    /// The reply that a function makes of the request; what it makes is no function again.
+    pub fn made(make: impl Fn(&Captured) -> Self + Send + Sync + 'static) -> Self {
+        Self::Made(Maker(Arc::new(make)))
+    }
 }
 
 /// A well-formed HTTP answer.
@@ -60,12 +90,19 @@ impl Answer {
 
     /// 200 with this JSON, gzipped.
     pub fn gzipped_json(body: &Value) -> Self {
+        Self::json(body).gzipped()
+    }
+
+    /// The same answer, gzipped.
+    ///
+    /// # Panics
+    /// Never: writing to memory works.
+    #[must_use]
+    pub fn gzipped(mut self) -> Self {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder
-            .write_all(body.to_string().as_bytes())
-            .expect("writing to memory");
-        let packed = encoder.finish().expect("writing to memory");
-        Self::bytes("application/json", packed).header("Content-Encoding", "gzip")
+        encoder.write_all(&self.body).expect("writing to memory");
+        self.body = encoder.finish().expect("writing to memory");
+        self.header("Content-Encoding", "gzip")
     }
 
     /// A redirect to `location`.

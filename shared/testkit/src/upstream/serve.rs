@@ -79,6 +79,19 @@ async fn react<S: AsyncWrite + Unpin>(stream: &mut S, request: &Captured, reply:
     let head = request.method == "HEAD";
     match reply {
         Reply::Answer(answer) => send(stream, &answer.wire(head), Then::Continue).await,
+        Reply::Made(maker) => {
+            let made = match maker.make(request) {
+                // A maker of makers would never end.
+                Reply::Made(_) => Reply::Echo,
+                made => made,
+            };
+            Box::pin(react(stream, request, made)).await
+        }
+        Reply::Held(mut gate, held) => {
+            // A gate that is gone is open.
+            let _ = gate.wait_for(|open| *open).await;
+            Box::pin(react(stream, request, *held)).await
+        }
         Reply::Echo => send(stream, &request.echo().wire(head), Then::Continue).await,
         Reply::Raw(bytes) => {
             let then = send(stream, &bytes, Then::Close).await;

@@ -1,0 +1,99 @@
+//! What nobody waits for: one round of every chore in the background, safe to run anywhere and any number of times at once.
+
+use std::fmt::Display;
+
+use persistence::{Db, outputs};
+use vault::{Vault, chain};
+
+/// Rows of the audit that one round links.
+const LINK: usize = 5_000;
+
+/// Data keys that one round wraps anew, or retires.
+const KEYS: i64 = 100;
+
+/// Secrets that one round settles between Postgres and the store outside.
+const SECRETS: i64 = 20;
+
+/// A data key seals new values for so many days.
+const DATA_KEY_DAYS: i32 = 90;
+
+/// What one round did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Rows of the audit that were linked into their chains.
+    pub linked: u64,
+    /// Data keys that an older master key wrapped and the current one wraps now.
+    pub rewrapped: u64,
+    /// Data keys that seal nothing new any more, because of their age.
+    pub retired: u64,
+    /// Secrets whose creation or deletion was killed between two stores, and is undone or finished now.
+    pub settled: u64,
+    /// Rests of large outputs whose day is over.
+    pub expired_outputs: u64,
+    /// Keys and places within limits whose time is over.
+    pub forgotten: u64,
+    /// Chores that failed; why is in the log.
+    pub failed: Vec<&'static str>,
+}
+
+impl Swept {
+    /// Whether there was nothing to do.
+    pub fn is_idle(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn settle<T: TryInto<u64>>(
+        &mut self,
+        chore: &'static str,
+        result: Result<T, impl Display>,
+    ) -> u64 {
+        match result {
+            Ok(count) => count.try_into().unwrap_or(u64::MAX),
+            Err(error) => {
+                tracing::warn!(chore, %error, "a chore failed");
+                self.failed.push(chore);
+                0
+            }
+        }
+    }
+}
+
+/// Rows of the ledger and of the limits that one round forgets.
+const KEYED: i64 = 1_000;
+
+/// Forgets what the ledger remembers and the limits count no more.
+async fn forget(db: &Db) -> Result<usize, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let keys = persistence::idempotency::expire(&mut tx, KEYED).await?;
+    let slots = persistence::limits::expire(&mut tx, KEYED).await?;
+    tx.commit().await?;
+    Ok(keys + slots)
+}
+
+/// One round: links the audit, wraps data keys with the current master key, retires old ones. What fails
+/// does not keep the rest from being done. Repeat until it is [idle](Swept::is_idle), or a second later.
+pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
+    let mut swept = Swept::default();
+    let rewrapped = vault.rewrap(KEYS).await;
+    swept.rewrapped = swept.settle("rewrap", rewrapped);
+    let retired = vault.retire_data_keys(DATA_KEY_DAYS, KEYS).await;
+    swept.retired = swept.settle("retire", retired);
+    let settled = vault.settle_unfinished(SECRETS).await;
+    swept.settled = swept.settle("secrets", settled);
+    let expired = expired_outputs(db).await;
+    swept.expired_outputs = swept.settle("outputs", expired);
+    let forgotten = forget(db).await;
+    swept.forgotten = swept.settle("ledger", forgotten);
+    // Last: what was just done is in the audit too.
+    let linked = chain::link(db, LINK).await;
+    swept.linked = swept.settle("link", linked);
+    swept
+}
+
+/// Removes a thousand rests of outputs whose day is over.
+async fn expired_outputs(db: &Db) -> Result<u64, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let expired = outputs::expire(&mut tx).await?;
+    tx.commit().await?;
+    Ok(expired)
+}
