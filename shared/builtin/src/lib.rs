@@ -4,6 +4,7 @@ mod calculate;
 mod current_time;
 mod exchange_rate;
 mod json_query;
+mod read_more;
 #[cfg(test)]
 mod run;
 
@@ -16,6 +17,7 @@ pub fn tools() -> Vec<CodeTool> {
         current_time::current_time::tool(),
         exchange_rate::exchange_rate::tool(),
         json_query::json_query::tool(),
+        read_more::read_more::tool(),
     ]
 }
 

@@ -6,8 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use chrono::{DateTime, Utc};
 use domain::code::{Answer, CodeTool, Request, ToolContext, ToolError};
+use domain::rest::Rest;
 use domain::schema::Compiled;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// 2026-03-14 15:09:26 UTC.
 pub(crate) const NOW: i64 = 1_773_500_966;
@@ -46,6 +48,24 @@ pub(crate) fn run_on(
     }
     let requests = std::mem::take(&mut *requests.lock().unwrap());
     (output, requests)
+}
+
+/// Runs a tool where this is kept.
+pub(crate) fn run_with_kept(
+    tool: &CodeTool,
+    input: Value,
+    kept: fn(Uuid) -> Option<Vec<Rest>>,
+) -> Result<Value, ToolError> {
+    let context = ToolContext::new(DateTime::UNIX_EPOCH, |request| {
+        panic!("it calls {request:?}")
+    })
+    .with_kept(move |id| Box::pin(std::future::ready(Ok(kept(id)))));
+    let output = at_once(tool.run(context, input));
+    if let Ok(output) = &output {
+        let faults = Compiled::new(&tool.output_schema).unwrap().faults(output);
+        assert_eq!(faults, []);
+    }
+    output
 }
 
 /// Where in the input the fault is.
