@@ -25,7 +25,7 @@ use crate::fault::Fault;
 use crate::walk::escape_into;
 
 pub use answer::Answer;
-pub use context::{Calling, ToolContext};
+pub use context::{Calling, Looking, ToolContext};
 pub use error::ToolError;
 pub use macros::tool;
 pub use request::Request;

@@ -11,10 +11,13 @@ use domain::config::{Auth, Effects, Method, ResponseFormat, RetryOn, RetryRules}
 use domain::failure::FailureCode;
 use domain::ids::{ExecutionId, ToolId};
 use domain::request::Draft;
+use domain::rest::Rest;
 use http::{HeaderName, HeaderValue};
+use persistence::outputs;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use uuid::Uuid;
 use vault::mask::Masker;
 
 use crate::credentials;
@@ -90,6 +93,21 @@ impl Outside {
             Err(failure) => Err(failure.into()),
             Ok(_) => Err(ended()),
         }
+    }
+
+    /// What was taken out of an earlier output of the caller's workspace.
+    pub(crate) async fn kept(self: Arc<Self>, id: Uuid) -> Result<Option<Vec<Rest>>, ToolError> {
+        let (principal, workspace) = (&self.caller.principal, self.caller.workspace_id);
+        let found = async {
+            let mut tx = self.executor.db.begin_as(principal, Some(workspace)).await?;
+            let found = outputs::by_id(&mut tx, workspace, id).await?;
+            tx.commit().await?;
+            Ok(found)
+        };
+        found.await.map_err(|error| {
+            self.state().refused = Some(ExecuteError::Database(error));
+            ended()
+        })
     }
 
     async fn send(&self, draft: &Draft, timeline: &mut Timeline) -> Result<Sent, Ended> {

@@ -6,17 +6,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::{Answer, Request, ToolError};
+use crate::rest::Rest;
 
 /// A call under way.
 pub type Calling = Pin<Box<dyn Future<Output = Result<Answer, ToolError>> + Send>>;
+
+/// A look for what is kept.
+pub type Looking = Pin<Box<dyn Future<Output = Result<Option<Vec<Rest>>, ToolError>> + Send>>;
 
 /// Handed to each execution. Cheap to clone; of no use after the execution's end.
 #[derive(Clone)]
 pub struct ToolContext {
     now: DateTime<Utc>,
     call: Arc<dyn Fn(Request) -> Calling + Send + Sync>,
+    kept: Option<Arc<dyn Fn(Uuid) -> Looking + Send + Sync>>,
 }
 
 impl ToolContext {
@@ -28,7 +34,15 @@ impl ToolContext {
         Self {
             now,
             call: Arc::new(call),
+            kept: None,
         }
+    }
+
+    /// The same context, where this function finds what is kept. Without it nothing is.
+    #[must_use]
+    pub fn with_kept(mut self, kept: impl Fn(Uuid) -> Looking + Send + Sync + 'static) -> Self {
+        self.kept = Some(Arc::new(kept));
+        self
     }
 
     /// When the execution began.
@@ -44,6 +58,18 @@ impl ToolContext {
     /// request says [`Request::any_status`].
     pub async fn call(&self, request: Request) -> Result<Answer, ToolError> {
         (self.call)(request).await
+    }
+
+    /// What was taken out of an earlier output of the workspace and is kept under this id: until a day is over, and only
+    /// in the workspace of the caller.
+    ///
+    /// # Errors
+    /// It could not be looked for.
+    pub async fn kept(&self, id: Uuid) -> Result<Option<Vec<Rest>>, ToolError> {
+        match &self.kept {
+            Some(kept) => kept(id).await,
+            None => Ok(None),
+        }
     }
 }
 

@@ -25,7 +25,10 @@ begin
     insert into secrets.data_keys (id, workspace_id, wrapped, master_key_id) values (one, ws, sha256('k'), 'local');
     insert into secrets.secrets (id, workspace_id, name, provider, nonce, ciphertext, data_key_id)
     values (one, ws, 'API_KEY', 'builtin', '\x000102030405060708090a0b', sha256('v'), one);
-    insert into secrets.connections (id, workspace_id, name, kind) values (one, ws, 'crm', 'two_step');
+    insert into secrets.connections (id, workspace_id, name, kind, fingerprint) values (one, ws, 'crm', 'two_step', sha256('f'));
+    insert into secrets.authorizations
+        (id, workspace_id, connection_id, started_by, tool_id, state_hash, nonce, ciphertext, data_key_id)
+    values (one, ws, one, alice, 'quote', sha256('s'), '\x000102030405060708090a0b', sha256('v'), one);
     insert into secrets.audit (workspace_id, actor, action, subject_kind, subject)
     values (ws, alice, 'secret.create', 'secret', 'API_KEY');
 
@@ -44,6 +47,7 @@ begin
     insert into orchestration.limits (workspace_id, subject, capacity, per_second, level) values (ws, 'tool:quote', 1, 1, 1);
     insert into orchestration.executions (workspace_id, id, tool_id, door, success, input, started_at, duration_us)
     values (ws, one, 'quote', 'rest', true, '{}', now(), 1);
+    insert into orchestration.outputs (workspace_id, id, execution_id, created_by, rests) values (ws, one, one, alice, '[]');
     insert into orchestration.execution_rollups (workspace_id, tool_id, door, hour, calls, successes)
     values (ws, 'quote', 'rest', date_trunc('hour', now(), 'UTC'), 1, 1);
 end
