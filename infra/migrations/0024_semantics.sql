@@ -21,7 +21,8 @@ create table orchestration.slots (
 create index slots_until on orchestration.slots (until);
 alter table orchestration.slots enable row level security, force row level security;
 create policy system on orchestration.slots to service_role using (true) with check (true);
-grant select, delete on orchestration.slots to service_role;
+-- `update` is for locking the rows that are removed.
+grant select, update, delete on orchestration.slots to service_role;
 
 -- Tools are run by members: the same look-up as in `record_execution`.
 create function orchestration.require_member(token jsonb, workspace uuid) returns void
