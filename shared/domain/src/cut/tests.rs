@@ -226,6 +226,8 @@ fn is_minimal(cut: &Cut, schema: &Value) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
     #[test]
     fn a_cut_output_fits_the_schema_and_the_budget_and_loses_nothing(
         output in value(), max_tokens in 1_u32..600, piece in 1_u32..200,
