@@ -1,7 +1,7 @@
 //! The real function binaries, driven over the Lambda Runtime API, answer as the same routes do over HTTP.
 
 pub(crate) mod event;
-mod harness;
+pub(crate) mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testkit::{TestApp, global_quote};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 26] = [
+const JOURNEY: [(&str, &str); 27] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -31,6 +31,7 @@ const JOURNEY: [(&str, &str); 26] = [
     ("tools", "list"),
     ("tools", "read"),
     ("tools", "preview"),
+    ("tools", "verify"),
     ("tools", "execute"),
     ("tools", "save"),
     ("tools", "list_saved"),
@@ -81,34 +82,8 @@ impl Scene {
         self.functions.get_mut(group).unwrap()
     }
 
-    /// What the template sets, for this database.
     fn variables(&self) -> Vec<(&'static str, String)> {
-        let config = self.app.config();
-        let secret = |value: &Option<secrecy::SecretString>| {
-            value
-                .as_ref()
-                .map(|value| value.expose_secret().to_owned())
-                .unwrap_or_default()
-        };
-        vec![
-            ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()),
-            (
-                "DATABASE_URL",
-                config.database_url.expose_secret().to_owned(),
-            ),
-            (
-                "DATABASE_POOL_MODE",
-                match config.database_pool_mode {
-                    PoolMode::Session => "session".to_owned(),
-                    PoolMode::Transaction => "transaction".to_owned(),
-                },
-            ),
-            ("SUPABASE_JWT_SECRET", secret(&config.jwt_secret)),
-            ("JWT_ISSUER", config.jwt_issuer.clone().unwrap_or_default()),
-            ("MASTER_KEYS", secret(&config.master_keys)),
-            ("EGRESS_ALLOW", config.egress_allow.clone()),
-            ("CORS_ORIGINS", config.cors_origins.join(",")),
-        ]
+        variables(self.app.config())
     }
 
     /// Sends an event to the function that it is for.
@@ -137,6 +112,35 @@ impl Scene {
         assert_eq!(by_function, over_http, "{group}/{verb}");
         by_function
     }
+}
+
+/// What the template sets, for this database.
+pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)> {
+    let secret = |value: &Option<secrecy::SecretString>| {
+        value
+            .as_ref()
+            .map(|value| value.expose_secret().to_owned())
+            .unwrap_or_default()
+    };
+    vec![
+        ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()),
+        (
+            "DATABASE_URL",
+            config.database_url.expose_secret().to_owned(),
+        ),
+        (
+            "DATABASE_POOL_MODE",
+            match config.database_pool_mode {
+                PoolMode::Session => "session".to_owned(),
+                PoolMode::Transaction => "transaction".to_owned(),
+            },
+        ),
+        ("SUPABASE_JWT_SECRET", secret(&config.jwt_secret)),
+        ("JWT_ISSUER", config.jwt_issuer.clone().unwrap_or_default()),
+        ("MASTER_KEYS", secret(&config.master_keys)),
+        ("EGRESS_ALLOW", config.egress_allow.clone()),
+        ("CORS_ORIGINS", config.cors_origins.join(",")),
+    ]
 }
 
 /// Ids that later events name.

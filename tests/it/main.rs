@@ -7,13 +7,18 @@
 )]
 
 mod analytics;
+mod audit_of_change;
 mod audit_of_use;
+mod auth;
+mod connections;
 mod crowd;
 mod freshness;
 mod hostile;
 mod http_limits;
+mod killed;
 mod lambda;
 mod layering;
+mod master_keys;
 mod matrix;
 mod openapi;
 mod restart;

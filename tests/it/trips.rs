@@ -124,3 +124,38 @@ async fn a_warm_listing_costs_one() {
     assert_eq!(listed.status(), 200, "{}", listed.text());
     assert_eq!(wire.trips() - before, either(&app, 1, 4));
 }
+
+#[tokio::test]
+async fn a_call_with_a_key_costs_three_and_its_replay_two() {
+    let (app, wire) = app_on_a_wire().await;
+    let alice = app.alice();
+    let order = ToolBuilder::post("/orders")
+        .input(json!({ "properties": { "order": {} } }))
+        .set("/idempotency", json!({ "key_fields": ["order"] }));
+    let tool = alice.registers(order).await;
+    let replayed = trips_of_a_warm_run(&wire, &alice, &tool, &json!({ "order": 0 })).await;
+    assert_eq!(replayed, either(&app, 2, 8), "one finds the answer");
+    let before = wire.trips();
+    for order in 1..=TIMES {
+        let response = alice.executes(&tool, json!({ "order": order })).await;
+        assert_eq!(response.status(), 200, "{}", response.text());
+    }
+    let made = (wire.trips() - before) / TIMES;
+    let expected = either(&app, 3, 12);
+    assert_eq!(made, expected, "one takes the key, and the record settles it");
+}
+
+#[tokio::test]
+async fn limits_cost_one_more_and_a_cached_answer_nothing() {
+    let (app, wire) = app_on_a_wire().await;
+    let alice = app.alice();
+    let limits = json!({ "rate_per_minute": 1000, "concurrency": 10 });
+    let limited = ToolBuilder::get("/quote").set("/limits", limits);
+    let tool = alice.registers(limited.id("limited")).await;
+    let trips = trips_of_a_warm_run(&wire, &alice, &tool, &json!({})).await;
+    assert_eq!(trips, either(&app, 3, 12), "one for both limits");
+    let cached = ToolBuilder::get("/quote").set("/cache", json!({ "ttl_s": 60 }));
+    let tool = alice.registers(cached.id("cached")).await;
+    let trips = trips_of_a_warm_run(&wire, &alice, &tool, &json!({})).await;
+    assert_eq!(trips, either(&app, 2, 8), "one to enter, one to record");
+}

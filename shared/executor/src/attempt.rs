@@ -1,13 +1,37 @@
 //! Sending with retries: the loop around the way out.
 
+use std::borrow::Cow;
+
 use chrono::Utc;
 use domain::retry;
 use tokio::time::Instant;
 
+use crate::credentials::Signer;
 use crate::outbound::{Answer, Call, Cause, Outbound, Stopped};
 use crate::repetition::Repetition;
 use crate::response;
 use crate::timeline::Timeline;
+
+/// A call and what its attempts are signed with.
+#[derive(Clone, Copy)]
+pub(crate) struct Prepared<'a> {
+    pub(crate) call: &'a Call<'a>,
+    pub(crate) signer: Option<&'a Signer<'a>>,
+}
+
+impl<'a> Prepared<'a> {
+    /// The call as this attempt sends it.
+    fn signed(&self) -> Result<Cow<'a, Call<'a>>, Stopped> {
+        let Some(signer) = self.signer else {
+            return Ok(Cow::Borrowed(self.call));
+        };
+        // The key was usable when the call began, so this is our own fault if it ever happens.
+        let signed = signer.signed(self.call);
+        signed
+            .map(Cow::Owned)
+            .map_err(|failure| Stopped::unsent(Cause::invalid(failure.message, failure.hint)))
+    }
+}
 
 /// What came of all attempts.
 pub(crate) struct Tried {
@@ -19,7 +43,7 @@ pub(crate) struct Tried {
 /// deadline leaves no room for another.
 pub(crate) async fn send(
     outbound: &Outbound,
-    call: &Call<'_>,
+    prepared: Prepared<'_>,
     repetition: Repetition<'_>,
     deadline: Instant,
     timeline: &mut Timeline,
@@ -30,9 +54,11 @@ pub(crate) async fn send(
     loop {
         let now = Instant::now();
         let left = deadline.saturating_duration_since(now);
-        let result = outbound
-            .send(call, now + repetition.share(attempt, left))
-            .await;
+        let until = now + repetition.share(attempt, left);
+        let result = match prepared.signed() {
+            Ok(call) => outbound.send(&call, until).await,
+            Err(stopped) => Err(stopped),
+        };
         timeline.sent(attempt, &result);
         // A connection kept from an earlier call may be dead, above all after the process was frozen: once,
         // the call is made again at once, and not counted.
@@ -75,7 +101,7 @@ fn lost_early(result: &Result<Answer, Stopped>) -> bool {
 }
 
 /// Between 0 and 1, for jitter.
-fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u64_pair().1 & u64::from(u32::MAX);
     f64::from(u32::try_from(bits).unwrap_or_default()) / f64::from(u32::MAX)
 }
@@ -168,7 +194,11 @@ mod tests {
         let repetition = Repetition::of(&rules, method, none, keyed);
         let mut timeline = Timeline::start();
         let deadline = Instant::now() + within;
-        send(&outbound, &call, repetition, deadline, &mut timeline).await
+        let prepared = Prepared {
+            call: &call,
+            signer: None,
+        };
+        send(&outbound, prepared, repetition, deadline, &mut timeline).await
     }
 
     const BUSY: &str = "HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

@@ -1,7 +1,13 @@
 //! The secrets of one call: which are named, where they may go, and how they are hidden again.
 
+mod hmac;
+pub(crate) mod jwt;
+mod shown;
+mod signer;
+mod sigv4;
+
 use domain::binding;
-use domain::config::{Auth, Template};
+use domain::config::Auth;
 use domain::failure::{Failure, FailureCode};
 use domain::ids::SecretName;
 use domain::request::Draft;
@@ -12,9 +18,13 @@ use vault::mask::Masker;
 
 use crate::error::ExecuteError;
 use crate::exchange::Exchange;
-use crate::render::{self, Rendered};
+use crate::render;
 use crate::run::Ended;
 use crate::timeline::Timeline;
+use crate::tokens;
+
+pub(crate) use shown::show;
+pub(crate) use signer::Signer;
 
 /// What a call is made with.
 pub(crate) struct Credentials {
@@ -42,11 +52,19 @@ impl Credentials {
 /// The secrets that a call needs at its own host, each once.
 pub(crate) fn names(draft: &Draft, auth: &Auth) -> Vec<SecretName> {
     let signing = binding::signing(auth);
-    let signing = signing.into_iter().flat_map(Template::secrets);
     let mut names: Vec<SecretName> = draft.secrets().chain(signing).cloned().collect();
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// How fresh a credential has to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Freshness<'a> {
+    /// One that is kept in memory will do.
+    Kept,
+    /// Read past every cache: the upstream refused this one.
+    Anew(&'a Credentials),
 }
 
 /// Reads the secrets: the destination is checked first, and the use is recorded before any is read.
@@ -54,10 +72,12 @@ pub(crate) async fn obtain(
     exchange: &Exchange<'_>,
     draft: &Draft,
     auth: &Auth,
+    freshness: Freshness<'_>,
     timeline: &mut Timeline,
 ) -> Result<Credentials, Ended> {
     let names = names(draft, auth);
-    if names.is_empty() {
+    let wants_token = matches!(auth, Auth::Token(_));
+    if names.is_empty() && !wants_token {
         return Ok(Credentials {
             secrets: Vec::new(),
             token: None,
@@ -65,22 +85,57 @@ pub(crate) async fn obtain(
     }
     check_destination(exchange, draft)?;
     let host = host_and_port(draft);
+    let secrets = match names.is_empty() {
+        true => Vec::new(),
+        false => opened(exchange, draft, &names, &host, freshness, timeline).await?,
+    };
+    let token = match auth {
+        Auth::Token(auth) => {
+            let refused = match freshness {
+                Freshness::Kept => None,
+                Freshness::Anew(held) => held.token.as_ref(),
+            };
+            let host = &host;
+            let wanted = tokens::Wanted { auth, host, refused };
+            Some(tokens::obtain(exchange, &wanted, timeline).await?)
+        }
+        Auth::None
+        | Auth::ApiKeyHeader { .. }
+        | Auth::ApiKeyQuery { .. }
+        | Auth::ApiKeyCookie { .. }
+        | Auth::Bearer { .. }
+        | Auth::Basic { .. }
+        | Auth::Custom { .. }
+        | Auth::Hmac(_)
+        | Auth::AwsSigV4(_) => None,
+    };
+    Ok(Credentials { secrets, token })
+}
+
+async fn opened(
+    exchange: &Exchange<'_>,
+    draft: &Draft,
+    names: &[SecretName],
+    host: &str,
+    freshness: Freshness<'_>,
+    timeline: &mut Timeline,
+) -> Result<Vec<(SecretName, SecretString)>, Ended> {
     let for_use = vault::Use {
         tool_id: exchange.tool_id.as_str(),
         execution_id: exchange.execution_id,
-        host: &host,
+        host,
     };
     let vault = &exchange.executor.vault;
-    let opened = vault.open_for_use(exchange.caller, &names, for_use).await;
+    let opened = match freshness {
+        Freshness::Kept => vault.open_for_use(exchange.caller, names, for_use).await,
+        Freshness::Anew(_) => vault.open_fresh(exchange.caller, names, for_use).await,
+    };
     let secrets = opened.map_err(refused)?;
     let pair = basic_pair(&secrets, draft);
     let values = secrets.iter().map(|(_, value)| value.clone());
     exchange.trace.saw(values, pair);
     timeline.mark("secrets");
-    Ok(Credentials {
-        secrets,
-        token: None,
-    })
+    Ok(secrets)
 }
 
 /// The credential once more after the upstream refused it, past every cache; `None` when it is still the same.
@@ -94,30 +149,8 @@ pub(crate) async fn renew(
     if held.secrets.is_empty() && held.token.is_none() {
         return Ok(None);
     }
-    let fresh = obtain(exchange, draft, auth, timeline).await?;
+    let fresh = obtain(exchange, draft, auth, Freshness::Anew(held), timeline).await?;
     Ok((!held.same(&fresh)).then_some(fresh))
-}
-
-/// Signs the finished request, where the tool's auth is a signature.
-pub(crate) fn sign(
-    _exchange: &Exchange<'_>,
-    auth: &Auth,
-    _draft: &Draft,
-    _held: &Credentials,
-    _rendered: &mut Rendered,
-) -> Result<(), Failure> {
-    match auth {
-        Auth::None
-        | Auth::ApiKeyHeader { .. }
-        | Auth::ApiKeyQuery { .. }
-        | Auth::ApiKeyCookie { .. }
-        | Auth::Bearer { .. }
-        | Auth::Basic { .. }
-        | Auth::Custom { .. }
-        | Auth::Token(_)
-        | Auth::Hmac(_)
-        | Auth::AwsSigV4(_) => Ok(()),
-    }
 }
 
 fn check_destination(exchange: &Exchange<'_>, draft: &Draft) -> Result<(), Failure> {
@@ -206,9 +239,14 @@ pub(crate) fn refused(error: vault::Error) -> Ended {
             )
             .into()
         }
+        error @ vault::Error::StoreUnavailable(_) => {
+            Ended::Refused(ExecuteError::SecretStoreUnavailable(error))
+        }
         error @ (vault::Error::Invalid(_)
         | vault::Error::Exists
         | vault::Error::NotFound
+        | vault::Error::Busy
+        | vault::Error::ProviderInUse { .. }
         | vault::Error::Forbidden
         | vault::Error::Unavailable(_)
         | vault::Error::Database(_)) => Ended::Refused(ExecuteError::AuditUnavailable(error)),

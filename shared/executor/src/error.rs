@@ -22,7 +22,7 @@ pub enum ExecuteError {
     #[error("the tool makes no request with this input")]
     NothingToShow,
     /// The tool does not say how its connection is tested.
-    #[error("the tool does not say how its connection is tested")]
+    #[error("the tool has no api.auth.verify, which says how its connection is tested")]
     NothingToVerify,
     /// The idempotency key belongs to another request.
     #[error("this idempotency key was used for another request")]

@@ -6,7 +6,7 @@ use chrono::Utc;
 use domain::caller::Caller;
 use domain::config::{Auth, ResponseFormat};
 use domain::failure::Failure;
-use domain::ids::{ExecutionId, SecretName, ToolId};
+use domain::ids::{ExecutionId, ToolId};
 use domain::request::Draft;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -151,9 +151,8 @@ pub(crate) fn received(
     reader: Reader<'_>,
     trace: &Trace,
 ) -> Result<Value, Failure> {
-    let names = credentials::names(draft, auth);
-    let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
-    let read = reader.read(&sent.answer, &names, &trace.masker(), Utc::now());
+    let names = || credentials::names(draft, auth);
+    let read = reader.read(&sent.answer, names, &trace.masker(), Utc::now());
     read.map_err(|failure| {
         failure
             .detail("attempts", sent.attempts)
@@ -164,7 +163,6 @@ pub(crate) fn received(
 /// The failure that an answer outside 2xx says.
 pub(crate) fn refused(sent: &Sent, draft: &Draft, auth: &Auth, trace: &Trace) -> Failure {
     let names = credentials::names(draft, auth);
-    let names: Vec<&str> = names.iter().map(SecretName::as_str).collect();
     response::failure(&sent.answer, &names, &trace.masker(), Utc::now())
         .detail("attempts", sent.attempts)
         .detail("request", request_line(draft))

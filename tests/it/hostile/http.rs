@@ -204,6 +204,7 @@ fn change(case: &Case) -> Value {
         "http-082" => {
             change["api"]["timeout_ms"] = json!(10_000);
             change["api"]["method"] = json!("POST");
+            change["idempotency"] = json!({});
             change["retry"] =
                 json!({ "max_attempts": 3, "on": ["timeout", "connect_failed"], "backoff_ms": 1 });
         }

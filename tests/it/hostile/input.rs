@@ -1,12 +1,12 @@
 //! Inputs that try to leave their place in the request, and requests that try to leave their workspace.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use testkit::upstream::{FakeUpstream, Reply};
 
 use super::{Case, Rig, cases, filled, filled_in};
-
-/// Answered by the idempotency ledger, which is a capability of its own.
-const LEDGER: [&str; 2] = ["input-091", "input-092"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_hostile_input_stays_data() {
@@ -74,11 +74,36 @@ fn may_be_refused(case: &Case) -> bool {
     case.expect.contains("422") || case.expect.starts_with("400")
 }
 
+/// An idempotency key of the neighbour.
+const THEIR_KEY: &str = "a-key-of-the-neighbour";
+
+/// The same request many times at once: one call upstream, and for all its answer, or that it is still running.
+async fn one_is_made(rig: &Arc<Rig>, upstream: &FakeUpstream, request: &Value, times: u64) {
+    let before = upstream.requests().len();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..times {
+        let (rig, request) = (Arc::clone(rig), request.clone());
+        calls.spawn(async move { rig.send(&request, &[]).await });
+    }
+    let mut told = BTreeSet::new();
+    for answer in calls.join_all().await {
+        match answer.status {
+            200 => {
+                told.insert(answer.json["execution_id"].to_string());
+            }
+            409 => assert_eq!(answer.json["code"], "idempotency_in_progress"),
+            _ => panic!("{}", answer.text),
+        }
+    }
+    assert_eq!(told.len(), 1);
+    assert_eq!(upstream.requests().len(), before + 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_hostile_request_gets_its_answer() {
     let upstream = FakeUpstream::start().await;
     upstream.on("*", Reply::Echo);
-    let rig = Rig::allowing(&[upstream.host_port()]).await;
+    let rig = Arc::new(Rig::allowing(&[upstream.host_port()]).await);
     let own = json!({
         "id": "own", "name": "own", "description": "d",
         "api": { "base_url": upstream.base_url(), "method": "GET", "auth": { "method": "none" } },
@@ -92,13 +117,21 @@ async fn each_hostile_request_gets_its_answer() {
         rig.post_as_neighbour("/api/v1/tools", &others).await.status,
         201
     );
-    let fixtures = rig.fixtures(&[("TOOL_ID", "own"), ("WS_B_TOOL", "others")]);
+    let theirs = rig
+        .execute_as_neighbour("others", json!({ "id": "1" }), THEIR_KEY)
+        .await;
+    assert_eq!(theirs.status, 200, "{}", theirs.text);
+    let fixtures = rig.fixtures(&[
+        ("TOOL_ID", "own"),
+        ("WS_B_TOOL", "others"),
+        ("WS_B_KEY", THEIR_KEY),
+    ]);
     let fixtures: Vec<(&str, &str)> = fixtures
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     for case in cases("input") {
-        if case.payload.get("tool").is_some() || LEDGER.contains(&case.id.as_str()) {
+        if case.payload.get("tool").is_some() {
             continue;
         }
         let mut request = filled_in(case.request(), &fixtures);
@@ -106,7 +139,17 @@ async fn each_hostile_request_gets_its_answer() {
             // What is stored is retired under `saved`.
             request["path"] = "/api/v1/tools/saved/others".into();
         }
+        if let Some(times) = request["repeat_parallel"].as_u64() {
+            one_is_made(&rig, &upstream, &request, times).await;
+            continue;
+        }
+        let before = upstream.requests().len();
         let answer = rig.send(&request, &[]).await;
+        if case.id == "input-092" {
+            assert!(!answer.headers.contains_key("idempotency-replayed"));
+            assert_ne!(answer.json["execution_id"], theirs.json["execution_id"]);
+            assert_eq!(upstream.requests().len(), before + 1);
+        }
         let told = format!(
             "{} {}: {} {}",
             case.id, case.what, answer.status, answer.text
@@ -121,7 +164,7 @@ async fn each_hostile_request_gets_its_answer() {
             "input-086" => &[200, 404],
             "input-074" | "input-081" => &[200, 400],
             "input-075" | "input-076" => &[403],
-            "input-079" => &[200],
+            "input-079" | "input-092" => &[200],
             "input-088" | "input-089" => &[404, 405],
             other => panic!("{other} has no answer: say what it must be"),
         };

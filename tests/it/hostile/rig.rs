@@ -176,6 +176,22 @@ impl Rig {
         self.send(&request, headers).await
     }
 
+    pub(crate) async fn execute_as_neighbour(
+        &self,
+        tool: &str,
+        input: Value,
+        key: &str,
+    ) -> Answered {
+        let path = format!("/api/v1/tools/{tool}/execute");
+        let request = self
+            .bob
+            .request(Method::POST, &path)
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(json!({ "input": input }).to_string());
+        Answered::of(&self.bob.send(request).await)
+    }
+
     /// Puts a document into the tables past every check.
     pub(crate) fn insert_row(&self, id: &str, document: &Value) {
         let workspace = self.workspace_id();
@@ -284,6 +300,9 @@ impl Rig {
             &["api.example.com".to_owned()],
         )
         .await;
+        let provider = json!({ "name": "furniture-store", "kind": "builtin" });
+        let made = self.post("/api/v1/secret-providers", &provider).await;
+        assert_eq!(made.status, 201, "{}", made.text);
         let keys = format!("/api/v1/workspaces/{}/keys", self.workspace_id());
         let key = self
             .post(&keys, &json!({ "name": "furniture", "role": "viewer" }))
@@ -293,6 +312,7 @@ impl Rig {
             ("tool_id", "furniture".to_owned()),
             ("n", "1".to_owned()),
             ("name", "FURNITURE_KEY".to_owned()),
+            ("provider_name", "furniture-store".to_owned()),
             ("id", self.workspace_id()),
             ("workspace_id", self.workspace_id()),
             ("key_id", key.json["id"].as_str().unwrap().to_owned()),
@@ -301,6 +321,10 @@ impl Rig {
                 execution.json["execution_id"].as_str().unwrap().to_owned(),
             ),
             ("file", "swagger-ui.css".to_owned()),
+            (
+                "connection_id",
+                "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11".to_owned(),
+            ),
         ])
     }
 }

@@ -25,7 +25,7 @@ type Answer = Result<Value, Value>;
 
 /// A running function.
 pub(crate) struct Function {
-    _child: Child,
+    child: Child,
     events: mpsc::Sender<(String, Value)>,
     waiting: Waiting,
     output: Output,
@@ -75,13 +75,18 @@ impl Function {
         }
         let init = started.elapsed();
         Ok(Self {
-            _child: child,
+            child,
             events,
             waiting,
             output,
             count: 0,
             init,
         })
+    }
+
+    /// Ends the process at once (SIGKILL), whatever it is doing.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Sends one event and waits for the answer: for a REST API, status, headers and body.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::fields::{Names, Object};
 use super::inputs::Inputs;
 use super::rules::part;
-use super::{Api, Auth, Effects, InputMapping, OutputRules, Target, headers};
+use super::{Api, Effects, InputMapping, OutputRules, Target, auth, headers};
 use crate::walk::{At, Faults};
 
 /// The header of a key unless a tool says otherwise
@@ -107,7 +107,10 @@ fn key_header(
         return;
     }
     let stated = api.is_some_and(|api| {
-        api.headers.iter().any(|(name, _)| is(name)) || credential_header(&api.auth).is_some_and(is)
+        api.headers.iter().any(|(name, _)| is(name))
+            || auth::slots(&api.auth)
+                .iter()
+                .any(|slot| slot.is_header(header))
     });
     let mapped = match mapping {
         InputMapping::Identity => false,
@@ -119,21 +122,6 @@ fn key_header(
         let message = format!("the header \"{header}\" is set by another part of the tool");
         let hint = "the key needs a header of its own; an input that is the key goes to \"key_fields\"";
         faults.advise(at, "conflict", message, hint);
-    }
-}
-
-/// The header that a plain credential stands in.
-fn credential_header(auth: &Auth) -> Option<&str> {
-    match auth {
-        Auth::ApiKeyHeader { key_name, .. } | Auth::Bearer { key_name, .. } => Some(key_name),
-        Auth::None
-        | Auth::ApiKeyQuery { .. }
-        | Auth::ApiKeyCookie { .. }
-        | Auth::Basic { .. }
-        | Auth::Custom { .. }
-        | Auth::Hmac(_)
-        | Auth::AwsSigV4(_)
-        | Auth::Token(_) => None,
     }
 }
 

@@ -12,6 +12,7 @@ mod credentials;
 mod refused_calls;
 mod refused_pages;
 mod refused_rules;
+mod responses;
 mod semantics;
 
 /// The example of the product's specification.

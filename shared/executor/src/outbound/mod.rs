@@ -50,6 +50,7 @@ pub struct OutboundConfig {
 }
 
 /// One request, ready to be sent.
+#[derive(Clone)]
 pub struct Call<'a> {
     /// Whose call it is; connections are not shared between workspaces.
     pub workspace_id: WorkspaceId,
@@ -224,11 +225,7 @@ async fn receive(
         Some(value.to_owned())
     };
     let content_type = text(CONTENT_TYPE);
-    let retry_after = if status == 429 || status >= 500 {
-        text(RETRY_AFTER)
-    } else {
-        None
-    };
+    let retry_after = text(RETRY_AFTER);
     let links = response.headers().get_all(LINK).iter();
     let links: Vec<&str> = links.filter_map(|value| value.to_str().ok()).collect();
     let link = (status < 300 && !links.is_empty()).then(|| links.join(", "));

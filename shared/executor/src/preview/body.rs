@@ -57,10 +57,7 @@ fn field(part: &FormPart) -> String {
     let kind = kind.map(|kind| format!(";type={kind}")).unwrap_or_default();
     match &part.filename {
         None if kind.is_empty() => {
-            format!(
-                "--form-string {}",
-                single(&format!("{}={text}", part.name))
-            )
+            format!("--form-string {}", single(&format!("{}={text}", part.name)))
         }
         None => {
             let field = format!("{}={}{kind}", part.name, in_quotes(&text));
@@ -111,12 +108,13 @@ mod tests {
 
     #[test]
     fn files_are_shown_by_their_length() {
-        let file = |name: &str, filename: Option<&str>, kind: Option<&str>, content: &[u8]| FormPart {
-            name: name.to_owned(),
-            filename: filename.map(str::to_owned),
-            content_type: kind.map(str::to_owned),
-            content: content.to_vec(),
-        };
+        let file =
+            |name: &str, filename: Option<&str>, kind: Option<&str>, content: &[u8]| FormPart {
+                name: name.to_owned(),
+                filename: filename.map(str::to_owned),
+                content_type: kind.map(str::to_owned),
+                content: content.to_vec(),
+            };
         let body = Body::Multipart(vec![
             file("note", None, None, b"@it's"),
             file("meta", None, Some("application/json"), br#"{"a":1}"#),

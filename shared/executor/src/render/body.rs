@@ -139,7 +139,11 @@ mod tests {
             ("a b".to_owned(), String::new()),
         ];
         for (body, kind, expected) in [
-            (Body::Json(json!({"a": 1})), "application/json", r#"{"a":1}"#),
+            (
+                Body::Json(json!({"a": 1})),
+                "application/json",
+                r#"{"a":1}"#,
+            ),
             (
                 Body::Form(pairs),
                 "application/x-www-form-urlencoded",
@@ -152,7 +156,10 @@ mod tests {
             ),
             (Body::Xml("<a/>".to_owned()), "application/xml", "<a/>"),
             (
-                Body::Multipart(vec![part("a", None, "1"), part("f\"", Some("x\".csv"), "2")]),
+                Body::Multipart(vec![
+                    part("a", None, "1"),
+                    part("f\"", Some("x\".csv"), "2"),
+                ]),
                 "multipart/form-data; boundary=b",
                 concat!(
                     "--b\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\n1\r\n",

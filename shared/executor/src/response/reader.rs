@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::config::{Method, ReadingRules, ResponseFormat, ResponseRules};
 use domain::failure::{Failure, FailureCode};
 use domain::graphql;
+use domain::ids::SecretName;
 use domain::reading::{self, name_of};
 use domain::verdict::{Judge, Rule, Verdict};
 use serde_json::Value;
@@ -36,14 +37,15 @@ pub(crate) enum Again {
 }
 
 impl<'a> Reader<'a> {
-    /// The answer's value, or the failure that it is. `secrets` are the names that the call was made with.
+    /// The answer's value, or the failure that it is. `secrets` are the names of what the call was made with, asked
+    /// for when a failure tells them.
     ///
     /// # Errors
     /// By its status, by the tool's rules, or because it is not what the tool reads.
     pub(crate) fn read(
         &self,
         answer: &Answer,
-        secrets: &[&str],
+        secrets: impl Fn() -> Vec<SecretName>,
         masker: &Masker,
         now: DateTime<Utc>,
     ) -> Result<Value, Failure> {
@@ -51,7 +53,7 @@ impl<'a> Reader<'a> {
         let told = |failure| complete(failure, answer, masker, now);
         let by_status = || match value {
             Some(_) => inside(answer.status),
-            None => of_status(answer.status, secrets),
+            None => of_status(answer.status, &secrets()),
         };
         if self.graphql || !self.judge.is_idle() {
             let undecoded = match &value {
@@ -62,7 +64,7 @@ impl<'a> Reader<'a> {
             let body = decoded.or(undecoded.as_ref());
             match self.judge.judge(answer.status, body) {
                 Verdict::Failure(rule) => {
-                    let kind = of_kind(rule.kind(), answer.status, secrets);
+                    let kind = of_kind(rule.kind(), answer.status, &secrets());
                     return Err(told(rule.tell(kind.unwrap_or_else(by_status), body)));
                 }
                 Verdict::NoSuccess if decoded.is_some() => return Err(told(no_success())),
@@ -70,14 +72,16 @@ impl<'a> Reader<'a> {
                 Verdict::NoSuccess | Verdict::Silent => {}
             }
             if let Some(failure) = body.filter(|_| self.graphql).and_then(graphql::failure) {
-                let status = value.is_none().then(|| of_status(answer.status, secrets));
+                let status = value
+                    .is_none()
+                    .then(|| of_status(answer.status, &secrets()));
                 return Err(told(of_graphql(failure, status)));
             }
         }
         match value {
             Some(value) if self.graphql => value.map(graphql::data),
             Some(value) => value,
-            None => Err(told(of_status(answer.status, secrets))),
+            None => Err(told(of_status(answer.status, &secrets()))),
         }
     }
 

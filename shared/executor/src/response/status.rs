@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::failure::{Failure, FailureCode};
+use domain::ids::SecretName;
 use domain::retry;
 use vault::mask::Masker;
 
@@ -13,7 +14,7 @@ use crate::outbound::Answer;
 /// The failure that a status outside 2xx says.
 pub(crate) fn failure(
     answer: &Answer,
-    secrets: &[&str],
+    secrets: &[SecretName],
     masker: &Masker,
     now: DateTime<Utc>,
 ) -> Failure {
@@ -21,7 +22,7 @@ pub(crate) fn failure(
 }
 
 /// What a status outside 2xx says by itself.
-pub(super) fn of_status(status: u16, secrets: &[&str]) -> Failure {
+pub(super) fn of_status(status: u16, secrets: &[SecretName]) -> Failure {
     match status {
         401 | 403 => auth_failed(status, secrets),
         429 => rate_limited(status),
@@ -53,7 +54,11 @@ pub(super) fn of_status(status: u16, secrets: &[&str]) -> Failure {
 }
 
 /// What a rule's own kind of failure says; `None` for the kinds about which the status says as much.
-pub(super) fn of_kind(kind: Option<FailureCode>, status: u16, secrets: &[&str]) -> Option<Failure> {
+pub(super) fn of_kind(
+    kind: Option<FailureCode>,
+    status: u16,
+    secrets: &[SecretName],
+) -> Option<Failure> {
     match kind? {
         FailureCode::AuthFailed => Some(auth_failed(status, secrets)),
         FailureCode::RateLimited => Some(rate_limited(status)),
@@ -107,7 +112,7 @@ fn rate_limited(status: u16) -> Failure {
     )
 }
 
-fn auth_failed(status: u16, secrets: &[&str]) -> Failure {
+fn auth_failed(status: u16, secrets: &[SecretName]) -> Failure {
     let hint = if secrets.is_empty() {
         "The upstream wants a credential: add api.auth, and store its value as a secret.".to_owned()
     } else {
@@ -166,7 +171,7 @@ mod tests {
             (599, FailureCode::Upstream5xx, true),
         ] {
             let answer = answer(status, b"no");
-            let failure = failure(&answer, &["KEY"], &NONE, DateTime::UNIX_EPOCH);
+            let failure = failure(&answer, &[], &NONE, DateTime::UNIX_EPOCH);
             assert_eq!((failure.code, failure.retryable), (code, retryable));
             assert_eq!(failure.details["status"], status);
             assert_eq!(failure.details["body"], "no");
@@ -175,7 +180,12 @@ mod tests {
 
     #[test]
     fn a_refused_credential_is_named() {
-        let failure = failure(&answer(401, b""), &["API_KEY"], &NONE, DateTime::UNIX_EPOCH);
+        let failure = failure(
+            &answer(401, b""),
+            &["API_KEY".parse().unwrap()],
+            &NONE,
+            DateTime::UNIX_EPOCH,
+        );
         assert!(failure.hint.contains("${API_KEY}"), "{}", failure.hint);
     }
 

@@ -132,7 +132,7 @@ async fn a_keyed_call_is_repeated_with_the_same_key() {
     let stand = Stand::with(vec![Reply::Hang(Vec::new()), Reply::Raw(answer)]).await;
     let document = stand.tool(
         json!({ "method": "POST", "timeout_ms": 3000 }),
-        json!({ "retry": { "max_attempts": 2, "backoff_ms": 1 } }),
+        json!({ "retry": { "max_attempts": 2, "backoff_ms": 1 }, "idempotency": {} }),
     );
     let options = ExecuteOptions {
         idempotency_key: Some("order-7".to_owned()),

@@ -9,10 +9,13 @@
 mod attacks;
 mod cluster;
 mod connection;
+mod connections;
 mod entry;
 mod executions;
+mod idempotency;
 mod layout;
 mod neighbours;
+mod outputs;
 mod pooler;
 mod races;
 mod rules;

@@ -22,12 +22,13 @@ async fn every_table_the_product_needs_is_there() {
     )));
     for needed in "identity.profiles identity.workspaces identity.memberships identity.invitations
         identity.api_keys secrets.secret_providers secrets.secrets secrets.data_keys
-        secrets.connections secrets.audit catalog.tools catalog.tool_versions catalog.prompts
+        secrets.connections secrets.authorizations secrets.audit catalog.tools catalog.tool_versions catalog.prompts
         catalog.prompt_versions catalog.publications catalog.installs orchestration.flows
         orchestration.flow_versions orchestration.runs orchestration.run_steps
         orchestration.run_edges orchestration.step_attempts orchestration.run_events
         orchestration.signals orchestration.conversations orchestration.idempotency
-        orchestration.limits orchestration.executions orchestration.execution_rollups
+        orchestration.limits orchestration.slots orchestration.executions orchestration.execution_rollups
+        orchestration.outputs
         registry.reviews"
         .split_whitespace()
     {
@@ -167,12 +168,23 @@ async fn definer_functions_are_few_and_pin_their_search_path() {
     assert_eq!(
         callable,
         [
+            "admit",
             "create_workspace",
             "enter",
             "enter_with_key",
             "fetch_for_use",
+            "leave",
             "reach",
             "record_execution",
+            "release_token",
+            "revoke_connection",
+            "save_token",
+            "sealing_key",
+            "settle",
+            "take_answer",
+            "take_authorization",
+            "take_token",
+            "watch",
         ]
     );
 }

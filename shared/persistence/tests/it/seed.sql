@@ -44,6 +44,7 @@ begin
     insert into orchestration.conversations (id, workspace_id, model, prompt) values (one, ws, 'gpt', 'Hello');
     insert into orchestration.idempotency (workspace_id, scope, key, request_hash, execution_id, lease_until)
     values (ws, 'tool:quote', 'k', sha256('r'), one, now());
+    insert into orchestration.slots (workspace_id, subject, execution_id, until) values (ws, 'tool:quote', one, now());
     insert into orchestration.limits (workspace_id, subject, capacity, per_second, level) values (ws, 'tool:quote', 1, 1, 1);
     insert into orchestration.executions (workspace_id, id, tool_id, door, success, input, started_at, duration_us)
     values (ws, one, 'quote', 'rest', true, '{}', now(), 1);
