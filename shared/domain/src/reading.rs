@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::config::{ReadingRules, ResponseFormat};
 use crate::json;
+use room::Room;
 
 pub use charset::is_known as is_known_charset;
 
@@ -60,11 +61,14 @@ pub fn read(
 ) -> Result<Value, Unreadable> {
     let text = || charset::decode(body, content_type, rules.charset.as_deref(), format);
     match format {
-        ResponseFormat::Json => match json::parse_response(body) {
-            Ok(value) => Ok(value),
-            Err(_) if !is_utf8(body) => ndjson::value(&text()?),
-            Err(fault) => Err(ndjson::unreadable(fault.message)),
-        },
+        ResponseFormat::Json => {
+            Room::check_json(body)?;
+            match json::parse_response(body) {
+                Ok(value) => Ok(value),
+                Err(_) if !is_utf8(body) => ndjson::value(&text()?),
+                Err(fault) => Err(ndjson::unreadable(fault.message)),
+            }
+        }
         ResponseFormat::Text => Ok(text()?.into_owned().into()),
         ResponseFormat::Xml => xml::read(&text()?, &rules.xml),
         ResponseFormat::Csv => csv::read(&text()?, &rules.csv),
@@ -80,4 +84,31 @@ fn is_utf8(body: &[u8]) -> bool {
 fn line(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
     before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(body: &str) -> Result<Value, Unreadable> {
+        let rules = ReadingRules::default();
+        read(body.as_bytes(), None, ResponseFormat::Json, &rules)
+    }
+
+    #[test]
+    fn json_of_very_many_values_is_not_read() {
+        let list = |item: &str, count: usize| format!("[{}1]", item.repeat(count));
+        for (body, read) in [
+            (list("1,", 400_000), true),
+            (list("{\"symbol\":\"IBM\",\"price\":185.2},", 40_000), true),
+            (list("{\"a\":1},", 2_000_000), false),
+            (list("[],", 1_000_000), false),
+        ] {
+            let found = json(&body);
+            assert_eq!(found.is_ok(), read);
+            if let Err(unreadable) = found {
+                assert!(unreadable.message.contains("megabytes"), "{unreadable:?}");
+            }
+        }
+    }
 }

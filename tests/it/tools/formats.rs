@@ -244,7 +244,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "xml",
             format!("<a>{}</a>", "<b c=''/>".repeat(500_000)).into_bytes(),
-            "128 MB",
+            "megabytes",
         ),
         ("xml", format!("{wide}/><").into_bytes(), "not closed"),
         ("xml", b"<a>\xff\xfe</a>".to_vec(), "not UTF-8"),
@@ -261,12 +261,17 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "csv",
             format!("{}\n{}", "n".repeat(500_000), "x\n".repeat(2_000_000)).into_bytes(),
-            "128 MB",
+            "megabytes",
         ),
         ("csv", b"a,b\n\xc3\x28,1\n".to_vec(), "not UTF-8"),
-        ("ndjson", "[".repeat(4_000_000).into_bytes(), "128 levels"),
-        ("ndjson", "1\n".repeat(2_500_000).into_bytes(), "128 MB"),
+        ("ndjson", "[".repeat(100_000).into_bytes(), "128 levels"),
+        ("ndjson", "1\n".repeat(2_500_000).into_bytes(), "megabytes"),
         ("ndjson", b"{\"a\":\"\xff\"}\n".to_vec(), "not UTF-8"),
+        (
+            "json",
+            format!("[{}1]", "[],".repeat(1_600_000)).into_bytes(),
+            "megabytes",
+        ),
         ("json", b"{\"a\":\"\xff\"}".to_vec(), "not UTF-8"),
         ("text", b"\xc3\x28".to_vec(), "not UTF-8"),
     ]

@@ -15,7 +15,7 @@ pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
         if line.is_empty() {
             continue;
         }
-        room.element(line.len())?;
+        room.json(line.as_bytes())?;
         let value = json::parse_response(line.as_bytes()).map_err(|fault| {
             Unreadable::new(
                 format!("line {} is not one: {}", index + 1, fault.message),
@@ -85,7 +85,7 @@ mod tests {
             read(&"1\n".repeat(3_000_000))
                 .unwrap_err()
                 .message
-                .contains("128 MB")
+                .contains("megabytes")
         );
     }
 }

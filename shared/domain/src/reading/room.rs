@@ -7,6 +7,12 @@ use super::Unreadable;
 /// In bytes, about.
 const MOST: usize = 128 * 1024 * 1024;
 
+/// The same for JSON, whose structure is only guessed before it is read.
+const MOST_JSON: usize = 384 * 1024 * 1024;
+
+/// Not even nothing but brackets and commas makes so little JSON too large.
+const ALWAYS_FITS: usize = 512 * 1024;
+
 /// A value by itself.
 const VALUE: usize = size_of::<Value>();
 
@@ -23,6 +29,24 @@ pub(super) struct Room(usize);
 impl Room {
     pub(super) const fn full() -> Self {
         Self(MOST)
+    }
+
+    /// Before a document of JSON is read.
+    pub(super) fn check_json(body: &[u8]) -> Result<(), Unreadable> {
+        if body.len() <= ALWAYS_FITS {
+            return Ok(());
+        }
+        Self(MOST_JSON).json(body)
+    }
+
+    /// Before a value of JSON is read and kept: by its brackets and commas, also those in texts.
+    pub(super) fn json(&mut self, text: &[u8]) -> Result<(), Unreadable> {
+        let (mut containers, mut commas) = (0, 0);
+        for byte in text {
+            containers += usize::from(matches!(byte, b'{' | b'['));
+            commas += usize::from(*byte == b',');
+        }
+        self.take(VALUE + text.len() + containers * CONTAINER + commas * MEMBER)
     }
 
     /// Before an element is added to a list.
@@ -47,7 +71,7 @@ impl Room {
                 Ok(())
             }
             None => Err(Unreadable::new(
-                "it holds so many values that they would take more than 128 MB",
+                "it holds so many values that they would take hundreds of megabytes",
                 "Ask the upstream for less: a filter, fewer fields, a smaller page.",
             )),
         }

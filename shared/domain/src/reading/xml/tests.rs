@@ -167,7 +167,7 @@ fn room_is_bounded() {
     let few = format!("<a>{}</a>", "<b/>".repeat(200_000));
     assert!(read(&few, &XmlRules::default()).is_ok());
     let many = format!("<a>{}</a>", "<b c=''/>".repeat(500_000));
-    assert!(refused(&many).contains("128 MB"));
+    assert!(refused(&many).contains("megabytes"));
     let attributes: String = (0..100_000).map(|n| format!(" a{n}=''")).collect();
     assert!(read(&format!("<a{attributes}/>"), &XmlRules::default()).is_ok());
 }
