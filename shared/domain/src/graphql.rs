@@ -15,7 +15,9 @@ const MOST: usize = 3;
 pub fn failure(body: &Value) -> Option<Failure> {
     let errors = body.get("errors")?.as_array()?;
     let first = errors.first()?;
-    let messages = errors.iter().filter_map(|error| error.get("message")?.as_str());
+    let messages = errors
+        .iter()
+        .filter_map(|error| error.get("message")?.as_str());
     let messages: Vec<&str> = messages.take(MOST).collect();
     let message = match messages.as_slice() {
         [] => "The upstream answered with GraphQL errors.".to_owned(),

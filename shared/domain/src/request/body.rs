@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::multipart::{self, FormPart};
-use super::room::Room;
+use super::room::{MAX_BODY_BYTES, Room};
 use super::tree::Tree;
 use super::{styles, xml};
 use crate::config::{BodyKind, BodyRules, GraphQlQuery, ParamStyle};
@@ -45,6 +45,33 @@ pub(super) struct Field<'a> {
 
 /// What cannot be written, and which input is at fault (when it is one).
 pub(super) type Unfit = (Option<String>, String);
+
+/// Whether the body is short enough as it is sent. Escapes make a text longer: what is small enough by
+/// far is not written out to be measured.
+pub(super) fn fits(body: &Body) -> Result<(), String> {
+    match body {
+        Body::Json(value) => {
+            // An escape has at most six bytes.
+            let short = Room::of(MAX_BODY_BYTES / 6).take_json(value).is_ok();
+            if short {
+                return Ok(());
+            }
+            let written = serde_json::to_vec(value).map_err(|error| error.to_string())?;
+            Room::body().take(written.len())
+        }
+        Body::Form(pairs) => {
+            let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-._~".contains(b);
+            let encoded = |text: &str| text.len() + 2 * text.bytes().filter(|b| !plain(b)).count();
+            let mut room = Room::body();
+            pairs
+                .iter()
+                .try_for_each(|(name, value)| room.take(encoded(name) + encoded(value) + 2))
+        }
+        // Its parts were counted.
+        Body::Multipart(_) => Ok(()),
+        Body::Text(text) | Body::Xml(text) => Room::body().take(text.len()),
+    }
+}
 
 /// The body of what the inputs put together.
 pub(super) fn of_content(
@@ -131,7 +158,10 @@ fn form(fields: &[Field<'_>], room: &mut Room) -> Result<Body, Unfit> {
         // An object names its fields itself: never those of another input.
         let others = fields.iter().filter(|other| other.input != field.input);
         let taken = |name: &String| others.clone().any(|other| other.name == name);
-        if found.iter().any(|(name, _)| name != field.name && taken(name)) {
+        if found
+            .iter()
+            .any(|(name, _)| name != field.name && taken(name))
+        {
             return Err(unfit("another input sets this field".to_owned()));
         }
         pairs.extend(found);

@@ -40,11 +40,9 @@ pub(super) fn parts(
         Value::Array(items) => items
             .iter()
             .try_for_each(|item| single(name, item, room, parts)),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Object(_) => single(name, value, room, parts),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            single(name, value, room, parts)
+        }
     }
 }
 
@@ -115,7 +113,11 @@ fn file(name: &str, members: &Map<String, Value>) -> Result<FormPart, String> {
     Ok(FormPart {
         name: name.to_owned(),
         filename: Some(filename.to_owned()),
-        content_type: Some(content_type.unwrap_or("application/octet-stream").to_owned()),
+        content_type: Some(
+            content_type
+                .unwrap_or("application/octet-stream")
+                .to_owned(),
+        ),
         content,
     })
 }

@@ -205,11 +205,18 @@ fn written(
     given: &Given<'_>,
 ) -> Result<Option<Body>, body::Unfit> {
     let mut room = Room::body();
-    let Some(node) = &rules.template else {
-        return body::of_content(rules, content, &mut room);
+    let whole = |why| (None, why);
+    let body = match &rules.template {
+        None => body::of_content(rules, content, &mut room)?,
+        Some(node) => {
+            let value = template::fill(node, given, &mut room).map_err(whole)?;
+            body::of_value(rules, value, &mut Room::body()).map_err(whole)?
+        }
     };
-    let value = template::fill(node, given, &mut room).map_err(|why| (None, why))?;
-    body::of_value(rules, value, &mut Room::body()).map_err(|why| (None, why))
+    if let Some(body) = &body {
+        body::fits(body).map_err(whole)?;
+    }
+    Ok(body)
 }
 
 /// The rules that no placeholder uses up. One of `input_to_params` fills a placeholder only where

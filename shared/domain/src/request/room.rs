@@ -28,7 +28,7 @@ impl Room {
         Self::of(MAX_QUERY_BYTES)
     }
 
-    const fn of(most: usize) -> Self {
+    pub(super) const fn of(most: usize) -> Self {
         Self { left: most, most }
     }
 

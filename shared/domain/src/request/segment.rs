@@ -47,10 +47,8 @@ impl Segment {
     /// Empty, `.` or `..`, also to a server that drops `;…` before it resolves dots.
     pub fn leads_elsewhere(&self) -> bool {
         let text = self.text();
-        matches!(
-            text.split(';').next().unwrap_or_default(),
-            "" | "." | ".."
-        ) && !matches!(self.0.first(), Some(Bit::Mark(';')))
+        matches!(text.split(';').next().unwrap_or_default(), "" | "." | "..")
+            && !matches!(self.0.first(), Some(Bit::Mark(';')))
     }
 }
 

@@ -296,7 +296,10 @@ mod tests {
             assert_eq!(written(&list, style), of_list, "{style:?}");
             assert_eq!(written(&object, style), of_object, "{style:?}");
         }
-        assert_eq!(written(&json!("a;b=c."), ParamStyle::Matrix), ";color=a~b~c~");
+        assert_eq!(
+            written(&json!("a;b=c."), ParamStyle::Matrix),
+            ";color=a~b~c~"
+        );
         assert_eq!(path("color", &json!([]), ParamStyle::Matrix), Ok(None));
     }
 

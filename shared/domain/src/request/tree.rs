@@ -74,13 +74,10 @@ impl Tree {
             Self::Leaf(value) => Some(value),
             Self::Object(members) => {
                 let members = members.into_iter();
-                let members =
-                    members.filter_map(|(name, below)| Some((name, below.into_value()?)));
+                let members = members.filter_map(|(name, below)| Some((name, below.into_value()?)));
                 Some(Value::Object(members.collect::<Map<_, _>>()))
             }
-            Self::Array(items) => {
-                Some(items.into_values().filter_map(Self::into_value).collect())
-            }
+            Self::Array(items) => Some(items.into_values().filter_map(Self::into_value).collect()),
         }
     }
 }

@@ -38,7 +38,11 @@ pub(crate) fn name(member: &str) -> Result<(), String> {
     let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     // A prefix and a local name: Namespaces in XML 1.0, 4.
     let mut halves = name.split(':');
-    let mut half = || halves.next().map(|half| half.starts_with(start) && half.chars().all(part));
+    let mut half = || {
+        halves
+            .next()
+            .map(|half| half.starts_with(start) && half.chars().all(part))
+    };
     let (first, second, third) = (half(), half(), half());
     let well_formed = first == Some(true) && second.unwrap_or(true) && third.is_none();
     if well_formed && name.len() <= 256 {

@@ -96,7 +96,10 @@ fn string(text: &str) -> Result<usize, String> {
         loop {
             let inner = block.get(from..).ok_or_else(unclosed)?;
             let end = from + inner.find("\"\"\"").ok_or_else(unclosed)?;
-            if !block.get(..end).is_some_and(|before| before.ends_with('\\')) {
+            if !block
+                .get(..end)
+                .is_some_and(|before| before.ends_with('\\'))
+            {
                 return Ok(end + 6);
             }
             from = end + 3;
@@ -270,7 +273,9 @@ mod tests {
         assert_eq!(read("{ me { id } }").unwrap().operation, None);
         assert_eq!(names("mutation($id: ID!) { drop(id: $id) }").len(), 1);
         assert_eq!(
-            read("fragment A on B { c } query { ...A }").unwrap().variables,
+            read("fragment A on B { c } query { ...A }")
+                .unwrap()
+                .variables,
             []
         );
     }

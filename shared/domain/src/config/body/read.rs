@@ -291,7 +291,11 @@ fn one_root(request: &Request<'_, '_>, left: &[&str], at: &At<'_>, faults: &mut 
             "write \"template\": {\"root\": {\"child\": {\"$input\": \"name\"}}}",
         );
     }
-    for name in left.iter().copied().chain(roots(request).into_iter().flatten()) {
+    for name in left
+        .iter()
+        .copied()
+        .chain(roots(request).into_iter().flatten())
+    {
         if let Err(why) = xml::name(name) {
             faults.add(at, "invalid_value", why);
         }
@@ -305,10 +309,9 @@ fn content_type(request: &Request<'_, '_>, at: &At<'_>, faults: &mut Faults) {
     let rules = request.rules.into_iter().flatten();
     let mut headers = rules.filter_map(|rule| match &rule.target {
         Target::Header { name, .. } => Some(name),
-        Target::Query { .. }
-        | Target::Path { .. }
-        | Target::Body { .. }
-        | Target::Field { .. } => None,
+        Target::Query { .. } | Target::Path { .. } | Target::Body { .. } | Target::Field { .. } => {
+            None
+        }
     });
     if fixed || headers.any(is_type) {
         let message = "a multipart body says its Content-Type itself";
@@ -341,13 +344,21 @@ fn variables(
             roots.into_iter().flatten().collect()
         }
     };
-    let declared = || query.variables.iter().map(|variable| variable.name.as_str());
+    let declared = || {
+        query
+            .variables
+            .iter()
+            .map(|variable| variable.name.as_str())
+    };
     for name in &set {
         if !declared().any(|other| other == *name) {
             let near = text::nearest(name, declared());
             let hint = match near {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("declare it behind the operation's name: (${}: …)", cut(name)),
+                None => format!(
+                    "declare it behind the operation's name: (${}: …)",
+                    cut(name)
+                ),
             };
             let message = format!("the query declares no variable \"{}\"", cut(name));
             faults.advise(&at.name("graphql"), "unknown_variable", message, hint);

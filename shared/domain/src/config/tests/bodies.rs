@@ -23,7 +23,9 @@ fn document(body: Value, mapping: Value) -> Value {
 fn refused(body: Value, mapping: Value, pointer: &str, code: &str) {
     let document = document(body, mapping);
     let faults = faults(&document);
-    let found = faults.first().map(|fault| (fault.pointer.as_str(), fault.code));
+    let found = faults
+        .first()
+        .map(|fault| (fault.pointer.as_str(), fault.code));
     assert_eq!(found, Some((pointer, code)), "{document} {faults:?}");
 }
 
@@ -42,7 +44,10 @@ fn the_kind_is_stated_or_follows_from_the_rest() {
             json!({ "graphql": "query ($a: String, $b: In) { c(a: $a, b: $b) }" }),
             BodyKind::GraphQl,
         ),
-        (json!({ "type": "xml", "template": { "r": both } }), BodyKind::Xml),
+        (
+            json!({ "type": "xml", "template": { "r": both } }),
+            BodyKind::Xml,
+        ),
         (
             json!({ "type": "text", "template": [one, " and ", { "$input": "b" }] }),
             BodyKind::Text,
@@ -149,7 +154,10 @@ fn templates_that_cannot_be_meant_are_refused() {
     );
     // With a mapping, what is not mapped is not sent; nothing is mapped over the template.
     let template = json!({ "template": { "a": { "$input": "a" } } });
-    accepted(&document(template.clone(), json!({ "input_to_params": { "b": "b" } })));
+    accepted(&document(
+        template.clone(),
+        json!({ "input_to_params": { "b": "b" } }),
+    ));
     refused(
         template,
         json!({ "input_to_body": { "b": "b" } }),
@@ -162,24 +170,104 @@ fn templates_that_cannot_be_meant_are_refused() {
 fn kinds_refuse_what_they_cannot_write() {
     let a = json!({ "$input": "a" });
     for (body, mapping, pointer, code) in [
-        (json!({ "type": "yaml" }), Value::Null, "/body/type", "invalid_value"),
-        (json!({ "content_type": "x" }), Value::Null, "/body/content_type", "unknown_field"),
-        (json!({ "type": "none", "template": {} }), json!({ "input_to_params": {} }), "/body/template", "conflict"),
-        (json!({ "type": "form", "template": [a] }), json!({ "input_to_params": {} }), "/body/template", "invalid_type"),
-        (json!({ "type": "text", "template": {} }), json!({ "input_to_params": {} }), "/body/template", "invalid_type"),
+        (
+            json!({ "type": "yaml" }),
+            Value::Null,
+            "/body/type",
+            "invalid_value",
+        ),
+        (
+            json!({ "content_type": "x" }),
+            Value::Null,
+            "/body/content_type",
+            "unknown_field",
+        ),
+        (
+            json!({ "type": "none", "template": {} }),
+            json!({ "input_to_params": {} }),
+            "/body/template",
+            "conflict",
+        ),
+        (
+            json!({ "type": "form", "template": [a] }),
+            json!({ "input_to_params": {} }),
+            "/body/template",
+            "invalid_type",
+        ),
+        (
+            json!({ "type": "text", "template": {} }),
+            json!({ "input_to_params": {} }),
+            "/body/template",
+            "invalid_type",
+        ),
         (json!({ "type": "text" }), Value::Null, "/body", "required"),
-        (json!({ "type": "text" }), json!({ "input_to_body": { "a": "a" } }), "/body", "required"),
+        (
+            json!({ "type": "text" }),
+            json!({ "input_to_body": { "a": "a" } }),
+            "/body",
+            "required",
+        ),
         (json!({ "type": "xml" }), Value::Null, "/body", "required"),
-        (json!({ "type": "xml" }), json!({ "input_to_body": { "a": "r.a", "b": "s.b" } }), "/body", "required"),
-        (json!({ "type": "xml" }), json!({ "input_to_body": { "a": "r&.a" } }), "/body", "invalid_value"),
-        (json!({ "type": "xml", "template": { "r": 1, "s": 2 } }), json!({ "input_to_params": {} }), "/body/template", "invalid_value"),
-        (json!({ "type": "xml", "template": { "r": { "<x>": a } } }), json!({ "input_to_params": {} }), "/body/template/r/<x>", "invalid_value"),
-        (json!({ "type": "multipart" }), json!({ "input_to_headers": { "a": "content-type" } }), "/body/type", "conflict"),
-        (json!({ "type": "multipart" }), json!({ "input_to_body": { "a": { "name": "x", "style": "form" } } }), "/mapping/input_to_body/a/style", "unknown_field"),
-        (json!({ "type": "json" }), json!({ "input_to_body": { "a": "x.0", "b": "x.y" } }), "/mapping/input_to_body/b", "conflict"),
-        (json!({ "type": "json" }), json!({ "input_to_body": { "a": "x", "b": "" } }), "/mapping/input_to_body/b", "conflict"),
-        (json!({ "type": "json" }), json!({ "input_to_body": { "a": "x.256" } }), "/mapping/input_to_body/a", "invalid_value"),
-        (json!({ "type": "form" }), json!({ "input_to_body": { "a": "x", "b": "x" } }), "/mapping/input_to_body/b", "conflict"),
+        (
+            json!({ "type": "xml" }),
+            json!({ "input_to_body": { "a": "r.a", "b": "s.b" } }),
+            "/body",
+            "required",
+        ),
+        (
+            json!({ "type": "xml" }),
+            json!({ "input_to_body": { "a": "r&.a" } }),
+            "/body",
+            "invalid_value",
+        ),
+        (
+            json!({ "type": "xml", "template": { "r": 1, "s": 2 } }),
+            json!({ "input_to_params": {} }),
+            "/body/template",
+            "invalid_value",
+        ),
+        (
+            json!({ "type": "xml", "template": { "r": { "<x>": a } } }),
+            json!({ "input_to_params": {} }),
+            "/body/template/r/<x>",
+            "invalid_value",
+        ),
+        (
+            json!({ "type": "multipart" }),
+            json!({ "input_to_headers": { "a": "content-type" } }),
+            "/body/type",
+            "conflict",
+        ),
+        (
+            json!({ "type": "multipart" }),
+            json!({ "input_to_body": { "a": { "name": "x", "style": "form" } } }),
+            "/mapping/input_to_body/a/style",
+            "unknown_field",
+        ),
+        (
+            json!({ "type": "json" }),
+            json!({ "input_to_body": { "a": "x.0", "b": "x.y" } }),
+            "/mapping/input_to_body/b",
+            "conflict",
+        ),
+        (
+            json!({ "type": "json" }),
+            json!({ "input_to_body": { "a": "x", "b": "" } }),
+            "/mapping/input_to_body/b",
+            "conflict",
+        ),
+        (
+            json!({ "type": "json" }),
+            json!({ "input_to_body": { "a": "x.256" } }),
+            "/mapping/input_to_body/a",
+            "invalid_value",
+        ),
+        (
+            json!({ "type": "form" }),
+            json!({ "input_to_body": { "a": "x", "b": "x" } }),
+            "/mapping/input_to_body/b",
+            "conflict",
+        ),
     ] {
         refused(body, mapping, pointer, code);
     }
@@ -194,10 +282,22 @@ fn a_query_is_checked_against_its_variables() {
     accepted(&document(of(text), to_body("/a")));
     for (body, mapping, code) in [
         (json!({ "type": "graphql" }), Value::Null, "required"),
-        (json!({ "type": "json", "graphql": text }), json!({}), "conflict"),
+        (
+            json!({ "type": "json", "graphql": text }),
+            json!({}),
+            "conflict",
+        ),
         (of("query {"), Value::Null, "invalid_graphql"),
-        (of("query { a } query { b }"), Value::Null, "invalid_graphql"),
-        (of("query { a(b: \"${KEY}\") }"), Value::Null, "secret_not_allowed"),
+        (
+            of("query { a } query { b }"),
+            Value::Null,
+            "invalid_graphql",
+        ),
+        (
+            of("query { a(b: \"${KEY}\") }"),
+            Value::Null,
+            "secret_not_allowed",
+        ),
         (of("query ($a: Int) { c }"), Value::Null, "unknown_variable"),
         (of(text), to_body("b.x"), "required"),
         (of(text), to_body("aa"), "unknown_variable"),
@@ -209,7 +309,10 @@ fn a_query_is_checked_against_its_variables() {
 #[test]
 fn get_and_head_have_no_body() {
     for method in ["GET", "HEAD"] {
-        for body in [json!({ "type": "form" }), json!({ "template": { "$input": "a" } })] {
+        for body in [
+            json!({ "type": "form" }),
+            json!({ "template": { "$input": "a" } }),
+        ] {
             let mut document = document(body, json!({}));
             document["api"]["method"] = json!(method);
             let fault = faults(&document).remove(0);

@@ -35,7 +35,9 @@ fn draft(tool: &config::ToolConfig, input: Value) -> Result<Draft, Vec<Fault>> {
 }
 
 fn form(pairs: &[(&str, &str)]) -> Option<Body> {
-    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Some(Body::Form(pairs.collect()))
 }
 
@@ -58,7 +60,10 @@ fn a_form_has_a_field_for_every_input() {
     );
     assert_eq!(body(&mapped, json!({})), form(&[]));
     // An object does not name another input's field, and lists of lists have no form.
-    for input in [json!({ "meta": { "to": 1 }, "to": "x" }), json!({ "tags": [[1]] })] {
+    for input in [
+        json!({ "meta": { "to": 1 }, "to": "x" }),
+        json!({ "tags": [[1]] }),
+    ] {
         let fault = draft(&plain, input).unwrap_err().remove(0);
         assert_eq!(fault.code, "unfit_value");
         assert_ne!(fault.pointer, "");
@@ -88,7 +93,10 @@ fn a_template_is_filled_with_typed_nodes() {
             "limit": null, "list": [1], "raw": { "$input": "prompt" },
         })))
     );
-    let found = body(&tool, json!({ "prompt": { "n": [1.50] }, "system": false, "tags": ["t"] }));
+    let found = body(
+        &tool,
+        json!({ "prompt": { "n": [1.50] }, "system": false, "tags": ["t"] }),
+    );
     assert_eq!(
         found,
         Some(Body::Json(json!({
@@ -125,17 +133,35 @@ fn a_short_template_makes_no_long_body() {
 }
 
 #[test]
+fn what_is_too_long_as_it_is_sent_is_refused() {
+    for (kind, fits, long) in [
+        ("json", "\u{1}".repeat(170_000), "\u{1}".repeat(180_000)),
+        ("form", "é".repeat(170_000), "é".repeat(180_000)),
+        ("text", "x".repeat(1024 * 1024), "x".repeat(1024 * 1024 + 1)),
+    ] {
+        let tool = tool(json!({ "a": {} }), json!({ "type": kind }), Value::Null);
+        assert!(draft(&tool, json!({ "a": fits })).is_ok(), "{kind}");
+        let fault = draft(&tool, json!({ "a": long })).unwrap_err().remove(0);
+        assert!(fault.message.contains("1024 KB"), "{}", fault.message);
+    }
+}
+
+#[test]
 fn places_have_names_and_indexes() {
     let mapping = json!({ "input_to_body": {
         "a": "to.0.email", "b": "/to/1/email", "c": "note" } });
     let tool = tool(json!({ "a": {}, "b": {}, "c": {} }), json!({}), mapping);
     assert_eq!(
         body(&tool, json!({ "a": "x", "b": "y" })),
-        Some(Body::Json(json!({ "to": [{ "email": "x" }, { "email": "y" }] })))
+        Some(Body::Json(
+            json!({ "to": [{ "email": "x" }, { "email": "y" }] })
+        ))
     );
     assert_eq!(
         body(&tool, json!({ "b": "y", "c": { "d": null } })),
-        Some(Body::Json(json!({ "to": [{ "email": "y" }], "note": { "d": null } })))
+        Some(Body::Json(
+            json!({ "to": [{ "email": "y" }], "note": { "d": null } })
+        ))
     );
 }
 
@@ -179,7 +205,8 @@ fn xml_keeps_its_structure() {
     let mapping = json!({ "input_to_body": { "id": "order.@id", "items": "order.item" } });
     let mapped = tool(names, json!({ "type": "xml" }), mapping);
     for tool in [&template, &mapped] {
-        let Some(Body::Xml(text)) = body(tool, json!({ "id": "\"<", "items": ["a&b", { "c": 1 }] }))
+        let Some(Body::Xml(text)) =
+            body(tool, json!({ "id": "\"<", "items": ["a&b", { "c": 1 }] }))
         else {
             panic!()
         };
@@ -196,7 +223,11 @@ fn xml_keeps_its_structure() {
 
 #[test]
 fn a_text_is_an_input_or_joined() {
-    let one = tool(json!({ "note": {} }), json!({ "type": "text" }), Value::Null);
+    let one = tool(
+        json!({ "note": {} }),
+        json!({ "type": "text" }),
+        Value::Null,
+    );
     let joined = json!({ "type": "text", "template": ["Dear ", { "$input": "note" }, "!"] });
     let joined = tool(json!({ "note": {} }), joined, Value::Null);
     for (input, plain, letter) in [
@@ -235,7 +266,10 @@ fn multipart_has_fields_and_files() {
     );
     let odd = json!({ "files": { "filename": "a\"\r\nX: 1", "text": "" } });
     let fault = draft(&tool, odd).unwrap_err().remove(0);
-    assert_eq!((fault.pointer.as_str(), fault.code), ("/files", "unfit_value"));
+    assert_eq!(
+        (fault.pointer.as_str(), fault.code),
+        ("/files", "unfit_value")
+    );
 }
 
 #[test]
@@ -261,6 +295,9 @@ fn connection_variables_are_checked_when_they_are_filled_in() {
         variable(&[], None),
     ] {
         tool.api.connection_vars = vec![bad];
-        assert_eq!(draft(&tool, json!({})).unwrap_err()[0].code, "connection_var");
+        assert_eq!(
+            draft(&tool, json!({})).unwrap_err()[0].code,
+            "connection_var"
+        );
     }
 }
