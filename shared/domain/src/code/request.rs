@@ -8,7 +8,7 @@ use super::ToolError;
 use crate::config::{Method, Scheme, Template, TemplatePiece};
 use crate::failure::FailureCode;
 use crate::ids::SecretName;
-use crate::request::Draft;
+use crate::request::{Body, Draft, Segment};
 
 /// An HTTP request, built piece by piece. A piece is data: it is encoded where it lands, and never changes
 /// where the request goes. What cannot be is told when the request is used.
@@ -56,7 +56,7 @@ impl Request {
             if matches!(segment.as_str(), "" | "." | "..") {
                 return Err(format!("{segment:?} is no segment of a path"));
             }
-            draft.segments.push(segment);
+            draft.segments.push(segment.into());
             draft.trailing_slash = false;
             Ok(())
         })
@@ -108,7 +108,7 @@ impl Request {
     /// A JSON body.
     pub fn json(self, body: Value) -> Self {
         self.with(|draft| {
-            draft.body = Some(body);
+            draft.body = Some(Body::Json(body));
             Ok(())
         })
     }
@@ -195,7 +195,7 @@ fn draft(method: Method, url: &str) -> Result<Draft, String> {
         scheme,
         host: host.to_owned(),
         port,
-        segments,
+        segments: segments.into_iter().map(Segment::from).collect(),
         trailing_slash,
         query,
         headers: Vec::new(),

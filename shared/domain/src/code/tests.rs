@@ -199,7 +199,7 @@ fn a_request_names_its_secrets() {
     assert_eq!(names, ["KEY", "TOKEN"]);
     assert_eq!(
         (draft.segments, draft.trailing_slash),
-        (vec!["x".to_owned()], true)
+        (vec!["x".into()], true)
     );
     assert_eq!(
         draft.query[0],
