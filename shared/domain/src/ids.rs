@@ -50,6 +50,11 @@ uuid_id! {
     SecretId
 }
 
+uuid_id! {
+    /// A connection: the tokens of a person or a workspace at one provider.
+    ConnectionId
+}
+
 /// Ids that name routes, so no tool or flow may have them.
 pub const RESERVED_TOOL_IDS: [&str; 2] = ["saved", "import"];
 
