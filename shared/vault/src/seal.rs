@@ -76,6 +76,17 @@ pub(crate) fn value_context(workspace: Uuid, name: &str, version: i32) -> Vec<u8
     context(b"value/1", workspace, name, &version.to_be_bytes())
 }
 
+/// What a connection's tokens are bound to: moved to another workspace, connection or version, they do not open.
+pub(crate) fn token_context(workspace: Uuid, connection: Uuid, version: i32) -> Vec<u8> {
+    let id = connection.to_string();
+    context(b"tokens/1", workspace, &id, &version.to_be_bytes())
+}
+
+/// What is kept of a consent under way is bound to it and to how far it has come.
+pub(crate) fn authorization_context(workspace: Uuid, id: Uuid, stage: &[u8]) -> Vec<u8> {
+    context(b"authorization/1", workspace, &id.to_string(), stage)
+}
+
 /// What a wrapped data key is bound to.
 pub(crate) fn data_key_context(workspace: Uuid, master_key_id: &str) -> Vec<u8> {
     context(b"data-key/1", workspace, master_key_id, &[])
