@@ -22,6 +22,9 @@ use crate::{demo, development, keys, private_file, samples};
 /// How long requests in flight may take after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How often the chores of the background are done.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// Who signs the local tokens, unless the environment says otherwise.
 const ISSUER: &str = "http://localhost/auth/v1";
 
@@ -115,14 +118,16 @@ impl App {
         }
 
         config.code_tools.extend(options.code_tools.iter().cloned());
+        let url = format!("http://127.0.0.1:{}", address.port());
+        config.public_url.get_or_insert_with(|| url.clone());
         let rooms = Rooms::new(&config)?;
         let caller = development::enter(&rooms).await?;
         samples::register(&rooms, &config.egress_policy()?, &caller, &tools).await?;
         let mut notices: Vec<String> = database.notice.into_iter().collect();
         notices.extend(demo::keep_secret(&rooms, &caller, options.offline_demo).await?);
+        serving.push(sweep(rooms.clone(), stopped.clone()));
         serving.push(serve(listener, compose(&config, &rooms), stopped));
 
-        let url = format!("http://127.0.0.1:{}", address.port());
         let token = token(&config)?;
         let workspace_id = caller.workspace_id.to_string();
         let ready = ReadyFile::write(
@@ -197,6 +202,19 @@ fn serve(
         let _ = axum::serve(listener, router)
             .with_graceful_shutdown(stop)
             .await;
+    })
+}
+
+/// Does the chores of the background until a stop is asked for. Deployed, a scheduled function does them.
+fn sweep(rooms: Rooms, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+                () = tokio::time::sleep(SWEEP) => {}
+            }
+            runtime::sweep_once(&rooms.db, &rooms.vault).await;
+        }
     })
 }
 

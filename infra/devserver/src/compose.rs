@@ -99,7 +99,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
     let tools = Tools {
         authenticator: authenticator.clone(),
         registry: registry.clone(),
-        executor,
+        executor: executor.clone(),
         vault: vault.clone(),
     };
     let secrets = Secrets {
@@ -107,6 +107,8 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         authenticator: authenticator.clone(),
         registry,
         vault,
+        executor,
+        public_url: config.public_url.clone(),
     };
     let workspaces = Workspaces {
         authenticator: authenticator.clone(),

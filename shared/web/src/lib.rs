@@ -6,6 +6,7 @@ pub mod cursor;
 pub mod etag;
 mod idempotency;
 pub mod openapi;
+mod page;
 pub mod path;
 pub mod problem;
 pub mod query;
@@ -17,6 +18,7 @@ pub use caller::{
 };
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::IdempotencyKey;
+pub use page::page;
 pub use path::{Path, PathPair};
 pub use problem::{CATALOGUE, Code, Problem};
 pub use query::{FromQuery, Page, PageOf, Params, Query};
