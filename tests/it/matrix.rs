@@ -11,6 +11,8 @@ use crate::hostile::rig::Rig;
 enum Needs {
     /// Nobody has to sign in.
     Public,
+    /// Nobody has to sign in, but only a link of ours leads on.
+    Link,
     /// Any signed-in person.
     Person,
     /// At least a viewer of the workspace.
@@ -31,6 +33,7 @@ const OPERATIONS: &[(&str, Needs)] = &[
     ("read_tool", Needs::Viewer),
     ("execute_tool", Needs::Member),
     ("preview_tool", Needs::Member),
+    ("verify_tool", Needs::Member),
     ("list_saved_tools", Needs::Viewer),
     ("save_tool", Needs::Member),
     ("revise_tool", Needs::Member),
@@ -40,6 +43,18 @@ const OPERATIONS: &[(&str, Needs)] = &[
     ("create_secret", Needs::Admin),
     ("list_secrets", Needs::Member),
     ("delete_secret", Needs::Admin),
+    ("change_secret", Needs::Admin),
+    ("list_secret_providers", Needs::Admin),
+    ("create_secret_provider", Needs::Admin),
+    ("delete_secret_provider", Needs::Admin),
+    ("connect", Needs::Member),
+    ("connection_callback", Needs::Link),
+    ("list_connections", Needs::Member),
+    ("read_connection", Needs::Member),
+    ("confirm_connection", Needs::Member),
+    ("disconnect", Needs::Member),
+    ("list_audit", Needs::Admin),
+    ("verify_audit", Needs::Admin),
     ("create_workspace", Needs::Person),
     ("list_workspaces", Needs::Person),
     ("read_workspace", Needs::Viewer),
@@ -127,6 +142,10 @@ async fn each_operation_lets_in_whom_it_should_and_nobody_else() {
             assert!(anonymous < 400, "{}", told("anonymous", anonymous));
             continue;
         }
+        if needs == Needs::Link {
+            assert_eq!(anonymous, 400, "{}", told("anonymous", anonymous));
+            continue;
+        }
         assert_eq!(anonymous, 401, "{}", told("anonymous", anonymous));
         if needs == Needs::Person {
             assert_ne!(stranger, 401, "{}", told("another workspace", stranger));
@@ -163,7 +182,7 @@ async fn a_neighbour_in_its_own_workspace_finds_nothing_of_ours() {
             .find(|(id, _)| *id == operation.id)
             .unwrap()
             .1;
-        if matches!(needs, Needs::Public) || operation.id == "create_workspace" {
+        if matches!(needs, Needs::Public | Needs::Link) || operation.id == "create_workspace" {
             continue;
         }
         let path = addressed(&operation.path, &ids);

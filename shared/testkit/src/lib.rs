@@ -9,7 +9,9 @@ mod app;
 mod database;
 mod dns;
 pub mod logs;
+mod moto;
 mod persona;
+mod provider;
 mod tokens;
 mod tool;
 pub mod upstream;
@@ -17,11 +19,13 @@ pub mod upstream;
 pub use app::{Setup, TestApp};
 pub use database::{POOLED, Tenants, TestDatabase, cluster, pooler};
 pub use dns::Dns;
+pub use moto::{AwsFault, FakeAws};
 pub use persona::{Persona, Response};
 pub use postgres::Pooler;
+pub use provider::{Client, Fault, OAuthProvider};
 pub use tokens::{Jwks, Signer, Token};
 pub use tool::{RegisteredTool, ToolBuilder};
-pub use upstream::{Answer, FakeUpstream, Reply};
+pub use upstream::{Answer, Captured, FakeUpstream, Reply};
 
 /// The documented shape of Alpha Vantage's answer to `GLOBAL_QUOTE`, with values of our own.
 pub fn global_quote() -> serde_json::Value {

@@ -42,6 +42,11 @@ pub enum Reply {
 pub struct Maker(Arc<dyn Fn(&Captured) -> Reply + Send + Sync>);
 
 impl Maker {
+    /// What it makes is no maker again.
+    pub fn new(make: impl Fn(&Captured) -> Reply + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
     pub(crate) fn make(&self, request: &Captured) -> Reply {
         (self.0)(request)
     }
@@ -56,7 +61,7 @@ impl fmt::Debug for Maker {
 impl Reply {
     /// The reply that a function makes of the request; what it makes is no function again.
     pub fn made(make: impl Fn(&Captured) -> Self + Send + Sync + 'static) -> Self {
-        Self::Made(Maker(Arc::new(make)))
+        Self::Made(Maker::new(make))
     }
 }
 
