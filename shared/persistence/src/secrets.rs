@@ -23,12 +23,18 @@ pub struct NewSecret<'a> {
     pub name: &'a SecretName,
     /// Where the value lives: `builtin`, `aws_secrets_manager` or `environment`.
     pub provider: &'a str,
+    /// The workspace's own configuration of that store.
+    pub provider_id: Option<Uuid>,
     /// The value as the builtin provider keeps it.
     pub sealed: Option<Sealed<'a>>,
     /// What the other providers call it.
     pub reference: Option<&'a str>,
     /// Hosts that it may be sent to; none yet when empty.
     pub allowed_hosts: &'a [String],
+    /// Whose work the secret waits for: it is not ready until [`secret_work::confirm`] with the same.
+    ///
+    /// [`secret_work::confirm`]: crate::secret_work::confirm
+    pub attempt: Option<Uuid>,
 }
 
 /// A sealed value.
@@ -50,7 +56,9 @@ row! {
         pub id: Uuid,
         /// The name.
         pub name: String,
-        /// Where the value lives.
+        /// Where the value lives: `builtin`, `aws_secrets_manager` or `environment`.
+        pub kind: String,
+        /// The name of the store's configuration; the kind itself unless the workspace named one.
         pub provider: String,
         /// Hosts that it may be sent to.
         pub allowed_hosts: Vec<String>,
@@ -118,40 +126,55 @@ row! {
 }
 
 const INSERT: &str = "
-    insert into secrets.secrets
-        (id, workspace_id, name, provider, nonce, ciphertext, data_key_id, reference, allowed_hosts)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    insert into secrets.secrets as s
+        (id, workspace_id, name, provider, provider_id, nonce, ciphertext, data_key_id, reference,
+         allowed_hosts, state, attempt, settling_until)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+            case when $11::uuid is null then 'ready' else 'pending' end, $11,
+            case when $11::uuid is not null then now() + interval '30 seconds' end)
     on conflict (workspace_id, name) do nothing
-    returning id, name, provider, allowed_hosts, version, created_at, updated_at, created_by,
-              last_used_at";
+    returning s.id, s.name, s.provider as kind,
+              coalesce(
+                  (select p.name
+                   from secrets.secret_providers p
+                   where p.workspace_id = s.workspace_id
+                     and p.id = s.provider_id),
+                  s.provider) as provider,
+              s.allowed_hosts, s.version, s.created_at, s.updated_at, s.created_by, s.last_used_at";
 
 const PAGE: &str = "
-    select s.id, s.name, s.provider, s.allowed_hosts, s.version, s.created_at, s.updated_at,
-           s.created_by, s.last_used_at
+    select s.id, s.name, s.provider as kind, coalesce(p.name, s.provider) as provider,
+           s.allowed_hosts, s.version, s.created_at, s.updated_at, s.created_by, s.last_used_at
     from secrets.secrets s
+    left join secrets.secret_providers p on p.workspace_id = s.workspace_id and p.id = s.provider_id
     where s.workspace_id = $1
+      and s.state = 'ready'
       and s.name > $2
     order by s.name
     limit $3";
 
 const BY_NAME: &str = "
-    select s.id, s.name, s.provider, s.allowed_hosts, s.version, s.created_at, s.updated_at,
-           s.created_by, s.last_used_at
+    select s.id, s.name, s.provider as kind, coalesce(p.name, s.provider) as provider,
+           s.allowed_hosts, s.version, s.created_at, s.updated_at, s.created_by, s.last_used_at
     from secrets.secrets s
+    left join secrets.secret_providers p on p.workspace_id = s.workspace_id and p.id = s.provider_id
     where s.workspace_id = $1
+      and s.state = 'ready'
       and s.name = $2";
 
 const DELETE: &str = "
     delete from secrets.secrets s
     where s.workspace_id = $1
       and s.name = $2
+      and s.provider <> 'aws_secrets_manager'
     returning s.name as id";
 
-const BIND_HOST: &str = "
+const BIND_HOSTS: &str = "
     update secrets.secrets s
-    set allowed_hosts = array[$3::text]
+    set allowed_hosts = $3
     where s.workspace_id = $1
       and s.name = $2
+      and s.state = 'ready'
       and s.allowed_hosts = '{}'
     returning s.name as id";
 
@@ -167,12 +190,12 @@ const ROTATE: &str = "
       and s.provider = 'builtin'
     returning s.name as id";
 
-const ALLOW_HOST: &str = "
+const SET_HOSTS: &str = "
     update secrets.secrets s
-    set allowed_hosts = array_append(s.allowed_hosts, $3::text)
+    set allowed_hosts = $3
     where s.workspace_id = $1
       and s.name = $2
-      and $3::text <> all (s.allowed_hosts)
+      and s.state = 'ready'
     returning s.name as id";
 
 const FETCH_FOR_USE: &str = "
@@ -185,9 +208,9 @@ pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("secrets::page", PAGE, Authenticated, SecretMeta),
     statement!("secrets::by_name", BY_NAME, Authenticated, SecretMeta),
     statement!("secrets::delete", DELETE, Authenticated, Affected),
-    statement!("secrets::bind_host", BIND_HOST, Authenticated, Affected),
+    statement!("secrets::bind_hosts", BIND_HOSTS, Authenticated, Affected),
     statement!("secrets::rotate", ROTATE, Authenticated, Affected),
-    statement!("secrets::allow_host", ALLOW_HOST, Authenticated, Affected),
+    statement!("secrets::set_hosts", SET_HOSTS, Authenticated, Affected),
     statement!(
         "secrets::fetch_for_use",
         FETCH_FOR_USE,
@@ -206,11 +229,13 @@ pub async fn insert(tx: &mut Tx, secret: &NewSecret<'_>) -> Result<Insert<Secret
         .bind(secret.workspace_id.0)
         .bind(secret.name.as_str())
         .bind(secret.provider)
+        .bind(secret.provider_id)
         .bind(secret.sealed.map(|sealed| sealed.nonce))
         .bind(secret.sealed.map(|sealed| sealed.ciphertext))
         .bind(secret.sealed.map(|sealed| sealed.data_key_id))
         .bind(secret.reference)
-        .bind(secret.allowed_hosts);
+        .bind(secret.allowed_hosts)
+        .bind(secret.attempt);
     Ok(tx
         .maybe(query)
         .await?
@@ -249,8 +274,8 @@ pub async fn by_name(
         .await
 }
 
-/// Deletes a secret; nothing of its value stays. False when there is none of that name, or the
-/// asking person is no admin.
+/// Deletes a secret whose value does not live outside; nothing of it stays. False when there is none
+/// of that name, or the asking person is no admin.
 ///
 /// # Errors
 /// The database's.
@@ -261,21 +286,21 @@ pub async fn delete(tx: &mut Tx, workspace: WorkspaceId, name: &SecretName) -> R
     Ok(tx.maybe(query).await?.is_some())
 }
 
-/// Binds a secret to the host of the first tool that an admin saves with it. False when it is bound
+/// Binds a secret to the hosts of the first tool that an admin saves with it. False when it is bound
 /// already, there is none of that name, or the asking person is no admin.
 ///
 /// # Errors
 /// The database's.
-pub async fn bind_host(
+pub async fn bind_hosts(
     tx: &mut Tx,
     workspace: WorkspaceId,
     name: &SecretName,
-    host: &str,
+    hosts: &[String],
 ) -> Result<bool, Error> {
-    let query = query_as::<_, Affected>(BIND_HOST)
+    let query = query_as::<_, Affected>(BIND_HOSTS)
         .bind(workspace.0)
         .bind(name.as_str())
-        .bind(host);
+        .bind(hosts);
     Ok(tx.maybe(query).await?.is_some())
 }
 
@@ -301,21 +326,21 @@ pub async fn rotate(
     Ok(tx.maybe(query).await?.is_some())
 }
 
-/// Adds a host that a secret may be sent to. False when it is allowed already, there is no secret of
-/// that name, or the asking person is no admin.
+/// Replaces the hosts that a secret may be sent to. False when there is none of that name, or the
+/// asking person is no admin.
 ///
 /// # Errors
 /// The database's.
-pub async fn allow_host(
+pub async fn set_hosts(
     tx: &mut Tx,
     workspace: WorkspaceId,
     name: &SecretName,
-    host: &str,
+    hosts: &[String],
 ) -> Result<bool, Error> {
-    let query = query_as::<_, Affected>(ALLOW_HOST)
+    let query = query_as::<_, Affected>(SET_HOSTS)
         .bind(workspace.0)
         .bind(name.as_str())
-        .bind(host);
+        .bind(hosts);
     Ok(tx.maybe(query).await?.is_some())
 }
 
