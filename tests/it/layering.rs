@@ -31,6 +31,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("lambda_runtime", &[]),
     ("rcgen", &["testkit"]),
     ("jsonschema", &["domain"]),
+    ("aws-sdk-secretsmanager", &["vault"]),
 ];
 
 fn metadata() -> Metadata {

@@ -1,12 +1,14 @@
 //! Every environment variable of the product, with its meaning and default; read once, at start.
 
 mod read;
+mod stores;
 
 use std::fmt;
 
 use domain::code::CodeTool;
 use persistence::PoolMode;
 use secrecy::SecretString;
+use vault::StoresConfig;
 
 use crate::start::StartError;
 use read::Reader;
@@ -68,6 +70,51 @@ pub const VARIABLES: &[Variable] = &[
         name: "MASTER_KEYS",
         meaning: "id:base64 of 32 bytes, the current key first, older ones after a comma; wraps the data keys of secrets",
         default: "none: required by functions that use secrets",
+    },
+    Variable {
+        name: "SECRET_PROVIDER",
+        meaning: "where secrets go whose creator names no provider: builtin (sealed in Postgres), aws_secrets_manager or environment",
+        default: "builtin; the template sets aws_secrets_manager",
+    },
+    Variable {
+        name: "SECRET_AWS_PREFIX",
+        meaning: "turns AWS Secrets Manager on: the first part of every name there, PREFIX/WORKSPACE/NAME, and what the function's role may reach",
+        default: "none: secrets do not live at AWS",
+    },
+    Variable {
+        name: "SECRET_CACHE_SECONDS",
+        meaning: "how long values of AWS are kept in memory, 0 to 60: a rotation at AWS is seen within it",
+        default: "60",
+    },
+    Variable {
+        name: "SECRET_ENV_ALLOW",
+        meaning: "variables, separated by commas, that secrets of the provider environment may stand for; for local development",
+        default: "none: the environment cannot be reached",
+    },
+    Variable {
+        name: "AWS_REGION",
+        meaning: "the region of AWS Secrets Manager; set by Lambda",
+        default: "none: required with SECRET_AWS_PREFIX",
+    },
+    Variable {
+        name: "AWS_ACCESS_KEY_ID",
+        meaning: "whose permissions Secrets Manager is asked with (with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN); set by Lambda",
+        default: "none: required with SECRET_AWS_PREFIX",
+    },
+    Variable {
+        name: "AWS_SECRET_ACCESS_KEY",
+        meaning: "belongs to AWS_ACCESS_KEY_ID",
+        default: "none: required with SECRET_AWS_PREFIX",
+    },
+    Variable {
+        name: "AWS_SESSION_TOKEN",
+        meaning: "belongs to AWS_ACCESS_KEY_ID when that is temporary",
+        default: "none",
+    },
+    Variable {
+        name: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        meaning: "another address of Secrets Manager: an emulator, a VPC endpoint",
+        default: "the region's own",
     },
     Variable {
         name: "EGRESS_ALLOW",
@@ -136,6 +183,8 @@ pub struct Config {
     pub jwt_audience: String,
     /// `MASTER_KEYS`.
     pub master_keys: Option<SecretString>,
+    /// `SECRET_PROVIDER`, `SECRET_AWS_PREFIX`, `SECRET_CACHE_SECONDS`, `SECRET_ENV_ALLOW` and what they name.
+    pub secret_stores: StoresConfig,
     /// `EGRESS_ALLOW`: `host:port,…`.
     pub egress_allow: String,
     /// `CORS_ORIGINS`.
@@ -154,6 +203,7 @@ impl fmt::Debug for Config {
             .field("database_pool_mode", &self.database_pool_mode)
             .field("jwt_issuer", &self.jwt_issuer)
             .field("jwks_url", &self.jwks_url)
+            .field("secret_stores", &self.secret_stores)
             .field("egress_allow", &self.egress_allow)
             .field("cors_origins", &self.cors_origins)
             .field("log_level", &self.log_level)
@@ -175,6 +225,7 @@ impl Config {
             jwt_issuer: None,
             jwt_audience: "authenticated".to_owned(),
             master_keys: None,
+            secret_stores: StoresConfig::default(),
             egress_allow: String::new(),
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),
@@ -261,6 +312,9 @@ mod tests {
             ("CORS_ORIGINS", "https://a.example, ftp://b"),
             ("EGRESS_ALLOW", "nonsense"),
             ("MASTER_KEYS", "k1:AAAA"),
+            ("SECRET_PROVIDER", "vault"),
+            ("SECRET_CACHE_SECONDS", "61"),
+            ("SECRET_AWS_PREFIX", "api tools"),
         ])
         .unwrap_err()
         .to_string();
@@ -272,6 +326,11 @@ mod tests {
             "CORS_ORIGINS",
             "EGRESS_ALLOW",
             "MASTER_KEYS",
+            "SECRET_PROVIDER",
+            "SECRET_CACHE_SECONDS",
+            "SECRET_AWS_PREFIX",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
         ] {
             assert!(error.contains(name), "{name} in {error}");
         }

@@ -90,7 +90,8 @@ impl Config {
     /// # Errors
     /// As [`Config::master_keys`].
     pub fn vault(&self, db: &Db) -> Result<Vault, StartError> {
-        Ok(Vault::new(db.clone(), self.master_keys()?))
+        let (masters, stores) = (self.master_keys()?, self.secret_stores.clone());
+        Ok(Vault::with_stores(db.clone(), masters, stores))
     }
 
     /// What knows the tools.

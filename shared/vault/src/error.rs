@@ -3,6 +3,8 @@
 use domain::fault::Fault;
 use domain::ids::SecretName;
 
+use crate::stores::StoreError;
+
 /// Why the vault did not do what it was asked. No text holds any part of a value.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -15,6 +17,18 @@ pub enum Error {
     /// There is no secret of this name.
     #[error("there is no secret of this name")]
     NotFound,
+    /// Somebody else is changing this secret right now.
+    #[error("this secret is being changed by another request")]
+    Busy,
+    /// The store where a value lives gives no answer: nothing was sent, nothing is lost.
+    #[error("the store of secrets does not answer")]
+    StoreUnavailable(#[source] StoreError),
+    /// A provider cannot be deleted: it is built in, or these secrets live in it.
+    #[error("{}", in_use(secrets))]
+    ProviderInUse {
+        /// The secrets, the first 20; none when it is built in.
+        secrets: Vec<String>,
+    },
     /// The caller's role does not suffice.
     #[error("this needs another role")]
     Forbidden,
@@ -56,8 +70,11 @@ impl Error {
                  or, if it has none yet, save the tool"
             )),
             Self::Exists => Some("choose another name, or replace its value".to_owned()),
+            Self::Busy => Some("wait a moment, then try again".to_owned()),
             Self::Invalid(_)
             | Self::NotFound
+            | Self::StoreUnavailable(_)
+            | Self::ProviderInUse { .. }
             | Self::Forbidden
             | Self::Unavailable(_)
             | Self::Sealed(_)
@@ -73,6 +90,14 @@ impl From<persistence::Error> for Error {
             unavailable if unavailable.is_unavailable() => Self::Unavailable(unavailable),
             other => Self::Database(other),
         }
+    }
+}
+
+fn in_use(secrets: &[String]) -> String {
+    if secrets.is_empty() {
+        "the provider is built in".to_owned()
+    } else {
+        format!("secrets live in this provider: {}", secrets.join(", "))
     }
 }
 

@@ -11,14 +11,14 @@ pub const MIN_VALUE_BYTES: usize = 8;
 /// The longest value.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 
-/// What the begin of a key or certificate looks like: the only values with line breaks.
+/// What the begin of a key or certificate looks like: it may end with a line break.
 const PEM: &str = "-----BEGIN ";
 
 /// A tool that already names a secret which is about to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamingTool {
-    /// The host that the tool calls, with its port unless that is 443.
-    pub host: String,
+    /// Every host that the tool sends the secret to, with its port unless that is 443, in order.
+    pub hosts: Vec<String>,
     /// Whether an admin saved it.
     pub saved_by_admin: bool,
 }
@@ -36,15 +36,20 @@ pub(crate) fn fault(value: &SecretString) -> Option<Fault> {
     if value.len() > MAX_VALUE_BYTES {
         return fault("secret_too_long", "a value has at most 64 KB");
     }
-    let pem = value.starts_with(PEM);
-    let control = |c: char| c.is_control() && !(pem && c == '\n');
-    value.contains(control).then(|| {
-        Fault::new(
-            "/value",
+    // Line breaks and tabs make a key, a certificate, a JSON document. A header never takes them: that shows
+    // when a tool is run. One line with a line break behind it is a slip of the hand.
+    let laid_out = |c: char| matches!(c, '\n' | '\r' | '\t');
+    if value.contains(|c: char| c.is_control() && !laid_out(c)) {
+        return fault(
             "invalid_secret",
-            "a value holds no control characters; only PEM text has line breaks (\\n)",
-        )
-        .hint("was a line break copied along with it?")
+            "a value holds no control characters but line breaks and tabs",
+        );
+    }
+    let trimmed = value.trim_matches(['\n', '\r']);
+    let slip = trimmed.len() != value.len() && !trimmed.contains('\n') && !value.starts_with(PEM);
+    slip.then(|| {
+        Fault::new("/value", "invalid_secret", "the value begins or ends with a line break")
+            .hint("was a line break copied along with it?")
     })
 }
 
@@ -72,11 +77,11 @@ pub(crate) fn allowed_hosts(entries: &[String]) -> Result<Vec<String>, Vec<Fault
     }
 }
 
-/// The host that a new secret without allowed hosts is bound to: that of the tools which name it
-/// already, if admins saved them all and it is one. Without such tools there is none yet.
-pub(crate) fn first_host(named_by: &[NamingTool]) -> Result<Option<String>, Fault> {
+/// The hosts that a new secret without allowed hosts is bound to: those of the tools which name it
+/// already, if admins saved them all and they are the same. Without such tools there are none yet.
+pub(crate) fn first_hosts(named_by: &[NamingTool]) -> Result<Vec<String>, Fault> {
     let Some(first) = named_by.first() else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let ask = |message: &str| {
         Err(Fault::new("/allowed_hosts", "required", message)
@@ -85,12 +90,13 @@ pub(crate) fn first_host(named_by: &[NamingTool]) -> Result<Option<String>, Faul
     if named_by.iter().any(|tool| !tool.saved_by_admin) {
         return ask("a tool that no admin saved names this secret already");
     }
-    if named_by.iter().any(|tool| tool.host != first.host) {
+    if named_by.iter().any(|tool| tool.hosts != first.hosts) {
         return ask("tools of several hosts name this secret already");
     }
-    match hosts::normal(&first.host) {
-        Ok(host) => Ok(Some(host)),
-        Err(_) => ask("the host of the tool that names this secret is not fixed"),
+    let hosts: Result<Vec<String>, _> = first.hosts.iter().map(|host| hosts::normal(host)).collect();
+    match hosts {
+        Ok(hosts) if !hosts.is_empty() => Ok(hosts),
+        Ok(_) | Err(_) => ask("the host of the tool that names this secret is not fixed"),
     }
 }
 
@@ -110,6 +116,9 @@ mod tests {
             "ünïcödé",
             &"a".repeat(MAX_VALUE_BYTES),
             "-----BEGIN KEY-----\nAAAA\n",
+            "-----BEGIN KEY-----\r\nAAAA\r\n",
+            "{\n\t\"user\": \"alice\"\n}\n",
+            "a value\r\nX-Evil: 1",
         ] {
             assert_eq!(code(fine), None);
         }
@@ -118,9 +127,9 @@ mod tests {
             ("1234567", "secret_too_short"),
             (&"a".repeat(MAX_VALUE_BYTES + 1), "secret_too_long"),
             ("a value\n", "invalid_secret"),
-            ("a value\r\nX-Evil: 1", "invalid_secret"),
+            ("\r\na value", "invalid_secret"),
             ("a value\0", "invalid_secret"),
-            ("-----BEGIN KEY-----\r\nAAAA", "invalid_secret"),
+            ("a value\u{1b}[31m", "invalid_secret"),
         ] {
             assert_eq!(code(bad), Some(expected), "{bad:?}");
         }
@@ -139,21 +148,24 @@ mod tests {
     }
 
     #[test]
-    fn binds_to_the_one_host_of_tools_that_admins_saved() {
-        let tool = |host: &str, saved_by_admin| NamingTool {
-            host: host.to_owned(),
+    fn binds_to_the_hosts_of_tools_that_admins_saved() {
+        let tool = |hosts: &[&str], saved_by_admin| NamingTool {
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             saved_by_admin,
         };
-        assert_eq!(first_host(&[]), Ok(None));
-        let two = [tool("a.example", true), tool("a.example", true)];
-        assert_eq!(first_host(&two), Ok(Some("a.example".to_owned())));
+        assert_eq!(first_hosts(&[]), Ok(Vec::new()));
+        let two = [tool(&["a.example"], true), tool(&["a.example"], true)];
+        assert_eq!(first_hosts(&two), Ok(vec!["a.example".to_owned()]));
+        let both = [tool(&["a.example", "login.example"], true)];
+        assert_eq!(first_hosts(&both).unwrap().len(), 2);
         for unclear in [
-            vec![tool("a.example", false)],
-            vec![tool("a.example", true), tool("a.example", false)],
-            vec![tool("a.example", true), tool("b.example", true)],
-            vec![tool("{region}.example", true)],
+            vec![tool(&["a.example"], false)],
+            vec![tool(&["a.example"], true), tool(&["a.example"], false)],
+            vec![tool(&["a.example"], true), tool(&["b.example"], true)],
+            vec![tool(&["{region}.example"], true)],
+            vec![tool(&[], true)],
         ] {
-            assert_eq!(first_host(&unclear).unwrap_err().pointer, "/allowed_hosts");
+            assert_eq!(first_hosts(&unclear).unwrap_err().pointer, "/allowed_hosts");
         }
     }
 }

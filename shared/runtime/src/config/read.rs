@@ -33,6 +33,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 .unwrap_or_else(|| "authenticated".to_owned()),
             supabase_url,
             master_keys: self.master_keys(),
+            secret_stores: self.secret_stores(),
             egress_allow: self.egress_allow(),
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
@@ -41,13 +42,13 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
-    fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         (self.lookup)(name)
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())
     }
 
-    fn fault(&mut self, name: &str, why: impl fmt::Display) {
+    pub(super) fn fault(&mut self, name: &str, why: impl fmt::Display) {
         self.faults.push(format!("{name}: {why}"));
     }
 
@@ -140,7 +141,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         origins
     }
 
-    fn origin(&mut self, name: &str) -> Option<String> {
+    pub(super) fn origin(&mut self, name: &str) -> Option<String> {
         let text = self.text(name)?.trim_end_matches('/').to_owned();
         if !text.starts_with("https://") && !text.starts_with("http://") {
             self.fault(name, "must start with https:// (or http:// locally)");

@@ -3,7 +3,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Edges;
@@ -13,9 +12,6 @@ const MIN_BYTES: usize = 8;
 
 /// Lines of a multi-line value are searched for alone when they have at least this many bytes.
 const MIN_LINE_BYTES: usize = 16;
-
-/// So many texts of a document are searched for alone.
-const MAX_TEXTS: usize = 64;
 
 /// Longer values are searched for in their common forms only, to bound the automaton.
 const MANY_FORMS_UP_TO: usize = 8 * 1024;
@@ -60,7 +56,7 @@ pub(super) fn forms_of(value: &str, forms: &mut Vec<Form>, short: &mut Vec<Zeroi
     }
 }
 
-/// The texts and numbers inside a JSON object or array: `{"user": "…", "password": "…"}`.
+/// The texts and numbers inside a JSON document: `{"user": "…", "password": "…"}`, a service account's key file.
 fn inside(value: &str) -> Vec<Zeroizing<String>> {
     let mut found = Vec::new();
     if value.trim_start().starts_with(['{', '[']) {
@@ -97,34 +93,6 @@ fn plain(value: &str, forms: &mut Vec<Form>) {
             whole(line, forms);
         }
     }
-    // A document of credentials (a service account's key file, say): each text in it is one.
-    if value.trim_start().starts_with(['{', '[']) {
-        for text in texts_of_document(value) {
-            plain(&text, forms);
-        }
-    }
-}
-
-/// The texts of a JSON document that is a secret, but for those that start a document themselves. Empty when
-/// it is no JSON.
-fn texts_of_document(value: &str) -> Vec<Zeroizing<String>> {
-    let Ok(document) = serde_json::from_str::<Value>(value) else {
-        return Vec::new();
-    };
-    let (mut left, mut texts) = (vec![document], Vec::new());
-    while let Some(value) = left.pop() {
-        match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {}
-            Value::String(text) => texts.push(Zeroizing::new(text)),
-            Value::Array(items) => left.extend(items),
-            Value::Object(members) => left.extend(members.into_iter().map(|(_, value)| value)),
-        }
-        if texts.len() >= MAX_TEXTS {
-            break;
-        }
-    }
-    texts
 }
 
 /// Adds the forms of `base64(user:password)`.

@@ -427,7 +427,7 @@ mod tests {
 
     #[test]
     fn hides_everything_when_it_cannot_search() {
-        let blind = Masker(Finder::Everything);
+        let blind = Masker { finder: Finder::Everything, short: Vec::new() };
         assert_eq!(blind.text("anything"), MASK);
         let mut value = json!({"a": "b", "n": 1});
         blind.value(&mut value);

@@ -6,13 +6,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod chain;
 mod stand;
 
+use domain::binding::Named;
 use domain::caller::Role;
 use domain::ids::{ExecutionId, SecretName};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
-use vault::{Error, MasterKeys, NamingTool, Use, Vault};
+use vault::{Change, Error, MasterKeys, NamingTool, Use, Vault};
 
 use self::stand::Stand;
 
@@ -79,11 +81,13 @@ async fn a_secret_is_used_where_it_may_go_and_nowhere_else() {
             .unwrap(),
         3
     );
-    let more = vault
-        .allow_host(&alice, &key, "other.example:8443")
-        .await
-        .unwrap();
-    assert_eq!(more, ["api.example.com", "other.example:8443"]);
+    let both = hosts(&["api.example.com", "other.example:8443"]);
+    let change = Change {
+        value: None,
+        allowed_hosts: Some(&both),
+    };
+    let changed = vault.change(&alice, &key, change).await.unwrap();
+    assert_eq!((changed.allowed_hosts, changed.version), (both, 3));
     let opened = vault
         .open_for_use(&alice, &names, to("other.example:8443"))
         .await
@@ -104,7 +108,7 @@ async fn a_secret_is_used_where_it_may_go_and_nowhere_else() {
             "secret.use",
             "secret.rotate",
             "secret.rotate",
-            "secret.allow_host",
+            "secret.hosts",
             "secret.use",
             "secret.delete"
         ]
@@ -189,27 +193,21 @@ async fn a_secret_without_hosts_is_bound_by_the_first_admin() {
         .await;
     assert!(matches!(used, Err(Error::HostNotAllowed { .. })));
 
-    assert!(
-        vault
-            .bind_on_save(&member, &names, "evil.example")
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        vault
-            .bind_on_save(&alice, &names, "A.example")
-            .await
-            .unwrap(),
-        names[..1]
-    );
-    assert!(
-        vault
-            .bind_on_save(&alice, &names, "b.example")
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    for (who, host, bound) in [
+        (&member, "evil.example", 0),
+        (&alice, "A.example", 1),
+        (&alice, "b.example", 0),
+    ] {
+        let named: Vec<Named> = names
+            .iter()
+            .map(|name| Named {
+                name: name.clone(),
+                hosts: Some(hosts(&[host])),
+            })
+            .collect();
+        let done = vault.bind_on_save(who, &named).await.unwrap();
+        assert_eq!(done, names[..bound], "{host}");
+    }
     assert!(
         vault
             .open_for_use(&member, &names[..1], to("a.example"))
@@ -222,7 +220,7 @@ async fn a_secret_without_hosts_is_bound_by_the_first_admin() {
     assert!(matches!(moved, Err(Error::HostNotAllowed { .. })));
 
     let tool = |saved_by_admin| NamingTool {
-        host: "c.example".to_owned(),
+        hosts: hosts(&["c.example"]),
         saved_by_admin,
     };
     let late = vault
