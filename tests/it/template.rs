@@ -142,13 +142,12 @@ fn sets_only_variables_that_are_read() {
 #[test]
 fn no_role_reaches_everything() {
     let stack = Stack::read();
-    let statements = stack.statements();
-    assert_eq!(
-        statements.len(),
-        stack.functions().count(),
-        "one statement a function"
-    );
-    for (role, resource, actions) in statements {
+    let (logs, others): (Vec<_>, Vec<_>) = stack
+        .statements()
+        .into_iter()
+        .partition(|(_, _, actions)| actions.iter().all(|action| action.starts_with("logs:")));
+    assert_eq!(logs.len(), stack.functions().count(), "one log a function");
+    for (role, resource, actions) in logs {
         assert_eq!(
             resource,
             format!("{}Logs.Arn", role.trim_end_matches("Role"))
@@ -158,6 +157,30 @@ fn no_role_reaches_everything() {
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             "{role}"
         );
+    }
+    // Who runs tools reads the tenants' secrets, who manages them changes them: below the prefix, and nowhere else.
+    let tenants = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/tenants/*";
+    let [(tools, at_tools, reads), (secrets, at_secrets, keeps)] = others.as_slice() else {
+        panic!("{others:?}");
+    };
+    assert_eq!((*tools, *secrets), ("ToolsRole", "SecretsRole"));
+    assert_eq!((*at_tools, *at_secrets), (tenants, tenants));
+    assert_eq!(*reads, ["secretsmanager:GetSecretValue"]);
+    for action in keeps {
+        let verb = action.strip_prefix("secretsmanager:").unwrap();
+        let known = ["GetSecretValue", "CreateSecret", "PutSecretValue", "DeleteSecret", "RestoreSecret"];
+        assert!(known.contains(&verb), "{action}");
+    }
+}
+
+#[test]
+fn functions_name_the_tenants_secrets_as_their_roles_may() {
+    for function in Stack::read().functions() {
+        let variables = function.variables();
+        let prefix = variables.get("SECRET_AWS_PREFIX").map(String::as_str);
+        let opens = variables.contains_key("MASTER_KEYS");
+        let expected = opens.then_some("${AWS::StackName}/tenants");
+        assert_eq!(prefix, expected, "{}", function.binary());
     }
 }
 

@@ -1,4 +1,4 @@
-//! `POST /api/v1/secrets`: seals a value under a name.
+//! `POST /api/v1/secrets`: stores a value under a name.
 
 use axum::extract::State;
 use domain::ids::SecretName;
@@ -11,46 +11,40 @@ use crate::Secrets;
 use crate::named_by::named_by;
 use crate::view::SecretView;
 
-/// The only provider so far.
-const BUILTIN: &str = "builtin";
-
 /// A secret to be stored.
 #[derive(Debug, ToSchema)]
 pub(crate) struct NewSecret {
     /// 1 to 64 characters of A-Z, 0-9 and _, the first a letter.
     #[schema(value_type = String, example = "QUOTE_API_KEY")]
     name: SecretName,
-    /// The value: at least 8 bytes. It is never answered again.
-    #[schema(value_type = String, format = Password, example = "not-a-real-key-0001", write_only)]
-    value: SecretString,
-    /// The only hosts that it may be sent to, `host` or `host:port`. Absent: the host of the tools that
+    /// The value: at least 8 bytes. It is never answered again. Left out for the provider kind `environment`.
+    #[schema(value_type = Option<String>, format = Password, example = "not-a-real-key-0001", write_only)]
+    value: Option<SecretString>,
+    /// The only hosts that it may be sent to, `host` or `host:port`. Absent: the hosts of the tools that
     /// name it, or of the first tool that an admin saves with it.
     #[schema(example = json!(["api.example.com"]), required = false)]
     allowed_hosts: Vec<String>,
-    /// Where the value lives: `builtin`.
-    #[schema(value_type = Option<String>, example = "builtin")]
-    #[allow(dead_code, reason = "checked while it is read")]
-    provider: (),
+    /// Where the value lives: one of `GET /api/v1/secret-providers`. Absent: the default one.
+    #[schema(example = "builtin")]
+    provider: Option<String>,
+    /// For the provider kind `environment`: the variable, when it is not called as the secret is.
+    #[schema(example = "LOCAL_QUOTE_KEY")]
+    reference: Option<String>,
 }
 
 impl FromFields for NewSecret {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let name = fields.required_as("name");
-        let value = fields.required("value");
+        let value = fields.optional("value");
         let allowed_hosts = fields.optional("allowed_hosts").unwrap_or_default();
-        let provider: Option<String> = fields.optional("provider");
-        if provider.is_some_and(|provider| provider != BUILTIN) {
-            fields.refuse(
-                "provider",
-                "there is no such provider",
-                "leave it out, or use builtin",
-            );
-        }
+        let provider = fields.optional("provider");
+        let reference = fields.optional("reference");
         Some(Self {
             name: name?,
-            value: value?,
+            value,
             allowed_hosts,
-            provider: (),
+            provider,
+            reference,
         })
     }
 }
@@ -74,9 +68,14 @@ pub(crate) async fn create(
     } else {
         Vec::new()
     };
-    let stored = secrets
-        .vault
-        .create(&caller, &new.name, &new.value, &new.allowed_hosts, &tools)
-        .await?;
+    let new = vault::NewSecret {
+        name: &new.name,
+        value: new.value.as_ref(),
+        provider: new.provider.as_deref(),
+        reference: new.reference.as_deref(),
+        allowed_hosts: &new.allowed_hosts,
+        named_by: &tools,
+    };
+    let stored = secrets.vault.create_in(&caller, &new).await?;
     Ok(Created(stored.into()))
 }

@@ -1,4 +1,4 @@
-//! Which tools name a secret already, to which host they would send it, and whether an admin saved them.
+//! Which tools name a secret already, to which hosts they would send it, and whether an admin saved them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,10 +20,13 @@ pub(crate) async fn named_by(
     name: &SecretName,
 ) -> Result<Vec<NamingTool>, Problem> {
     let catalog = secrets.registry.catalog(caller).await?;
-    let naming: Vec<(ToolId, Option<String>)> = catalog
+    let naming: Vec<(ToolId, Option<Vec<String>>)> = catalog
         .tools()
-        .filter(|tool| binding::secrets(&tool.config).contains(name))
-        .map(|tool| (tool.id.clone(), binding::host(&tool.config)))
+        .filter_map(|tool| {
+            let mut named = binding::named(&tool.config).into_iter();
+            let named = named.find(|named| named.name == *name)?;
+            Some((tool.id.clone(), named.hosts))
+        })
         .collect();
     if naming.is_empty() {
         return Ok(Vec::new());
@@ -34,11 +37,11 @@ pub(crate) async fn named_by(
         .await?;
     let admins = Admins::read(&mut tx, caller).await?;
     let mut named_by = Vec::with_capacity(naming.len());
-    for (id, host) in naming {
+    for (id, hosts) in naming {
         let saved = tools::by_id(&mut tx, caller.workspace_id, &id).await?;
         named_by.push(NamingTool {
-            saved_by_admin: host.is_some() && saved.is_some_and(|saved| admins.saved(&saved)),
-            host: host.unwrap_or_default(),
+            saved_by_admin: hosts.is_some() && saved.is_some_and(|saved| admins.saved(&saved)),
+            hosts: hosts.unwrap_or_default(),
         });
     }
     tx.commit().await?;

@@ -13,7 +13,7 @@ pub(crate) struct SecretView {
     /// Its name, written `${NAME}` in tool configs.
     #[schema(example = "QUOTE_API_KEY")]
     name: String,
-    /// Where its value lives: `builtin`.
+    /// Where its value lives: the name of a provider.
     #[schema(example = "builtin")]
     provider: String,
     /// The only hosts that it is sent to; empty until the first tool that an admin saves with it.

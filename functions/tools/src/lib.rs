@@ -10,6 +10,7 @@ mod restore;
 mod retire;
 mod revise;
 mod save;
+mod verify;
 mod versions;
 mod view;
 
@@ -55,18 +56,15 @@ impl Tools {
         })
     }
 
-    /// After a save: secrets of the config that have no host yet are bound to its host, if an admin
+    /// After a save: secrets of the config that have no host yet are bound to its hosts, if an admin
     /// saved it. The tool is saved in any case; an unbound secret is refused when it is used.
     async fn bind_secrets(&self, caller: &Caller, config: &ToolConfig) {
-        let names = binding::secrets(config);
-        let Some(host) = binding::host(config).filter(|_| !names.is_empty()) else {
-            return;
-        };
-        if caller.role < Role::Admin {
+        let named = binding::named(config);
+        if caller.role < Role::Admin || named.is_empty() {
             return;
         }
-        if let Err(error) = self.vault.bind_on_save(caller, &names, &host).await {
-            tracing::warn!(%error, tool_id = %config.id, "secrets were not bound to the tool's host");
+        if let Err(error) = self.vault.bind_on_save(caller, &named).await {
+            tracing::warn!(%error, tool_id = %config.id, "secrets were not bound to the tool's hosts");
         }
     }
 }
@@ -96,6 +94,7 @@ pub fn routes() -> OpenApiRouter<Tools> {
         .routes(routes!(read::read))
         .routes(routes!(execute::execute))
         .routes(routes!(preview::preview))
+        .routes(routes!(verify::verify))
         .routes(routes!(list_saved::list_saved, save::save))
         .routes(routes!(revise::revise, retire::retire))
         .routes(routes!(versions::versions))
