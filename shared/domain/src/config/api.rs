@@ -221,8 +221,7 @@ fn connection_var(
 ) -> Option<ConnectionVar> {
     // A text alone is its value.
     if let Value::String(default) = value {
-        faults.visible(default, at);
-        faults.without_secret(default, at);
+        variable_value(default, at, faults);
         return Some(ConnectionVar {
             name: name.to_owned(),
             default: Some(default.clone()),
@@ -249,7 +248,10 @@ fn connection_var(
         }
         for (index, value) in values.iter().enumerate() {
             match value {
-                Value::String(text) => allowed.push(text.clone()),
+                Value::String(text) => {
+                    variable_value(text, &place.index(index), faults);
+                    allowed.push(text.clone());
+                }
                 other => faults.wrong_type(&place.index(index), "a string", other),
             }
         }
@@ -259,7 +261,7 @@ fn connection_var(
     let default = faults.text(var, "default");
     if let Some(default) = default {
         let place = at.name("default");
-        faults.without_secret(default, &place);
+        variable_value(default, &place, faults);
         let listed = allowed.is_empty() || allowed.iter().any(|one| one == default);
         if !listed || whole.is_some_and(|whole| !whole.is_match(default)) {
             let message = "the default is not one of the allowed values";
@@ -272,6 +274,17 @@ fn connection_var(
         allowed,
         pattern: pattern.map(str::to_owned),
     })
+}
+
+/// What a variable may be wherever it is filled in: it stands in a host or is part of a path.
+fn variable_value(text: &str, at: &At<'_>, faults: &mut Faults) {
+    faults.without_secret(text, at);
+    faults.length(text, 256, at);
+    faults.visible(text, at);
+    if matches!(text, "." | "..") || text.contains(char::is_control) {
+        let message = "this is no part of a host or a path";
+        faults.add(at, "invalid_value", message);
+    }
 }
 
 fn whole_match(pattern: &str, at: &At<'_>, faults: &mut Faults) -> Option<regex::Regex> {

@@ -7,6 +7,7 @@ use crate::config::{ConnectionVar, InputRule, ParamStyle, Piece, Target};
 use crate::fault::Fault;
 
 use super::plan::{Given, pointer, unfit};
+use super::room::MAX_SEGMENT_BYTES;
 use super::segment::{Bit, Segment};
 use super::styles;
 
@@ -159,6 +160,10 @@ pub(super) fn segment(parts: &[Part], given: &Given<'_>) -> Result<Segment, Faul
                         return Err(no_segment(name));
                     }
                     whole.push(bit);
+                }
+                if whole.text().len() > MAX_SEGMENT_BYTES {
+                    let why = format!("it would be longer than {} KB", MAX_SEGMENT_BYTES / 1024);
+                    return Err(unfit(name, "path", &why));
                 }
             }
         }

@@ -12,6 +12,9 @@ pub(super) const MAX_QUERY_BYTES: usize = 64 * 1024;
 /// Longest value that an input gives a header, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 8 * 1024;
 
+/// Longest segment of a path, in bytes before it is encoded.
+pub(super) const MAX_SEGMENT_BYTES: usize = 8 * 1024;
+
 /// What may still be written.
 #[derive(Debug)]
 pub(super) struct Room {

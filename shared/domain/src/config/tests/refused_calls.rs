@@ -169,6 +169,28 @@ fn base_urls() {
 }
 
 #[test]
+fn values_of_connection_variables() {
+    for value in ["", " ", ".", "..", "a\nb", "a\u{202e}", "${KEY}"] {
+        for variable in [
+            json!(value),
+            json!({ "default": value }),
+            json!({ "enum": ["eu", value], "default": "eu" }),
+        ] {
+            let found = faults(&with(&[
+                ("/api/path", json!("/{account}")),
+                ("/api/connection_vars", json!({ "account": variable })),
+            ]));
+            assert!(!found.is_empty(), "{variable}");
+            let pointer = &found[0].pointer;
+            assert!(
+                pointer.starts_with("/api/connection_vars/account"),
+                "{pointer}"
+            );
+        }
+    }
+}
+
+#[test]
 fn paths() {
     for path in [
         "//evil.example/x",

@@ -147,6 +147,26 @@ fn what_is_too_long_as_it_is_sent_is_refused() {
 }
 
 #[test]
+fn paths_and_headers_have_their_bounds() {
+    let mapping = json!({ "input_to_path": { "a": "a" }, "input_to_headers": { "b": "X-B" } });
+    let document = json!({
+        "name": "t", "description": "d", "output_schema": {}, "mapping": mapping,
+        "api": { "base_url": "https://api.example.com", "path": "/{a}" },
+        "input_schema": { "properties": { "a": {}, "b": {} } },
+    });
+    let tool = config::read(&document, &Policy::default()).unwrap();
+    let of = |a: usize, b: usize| json!({ "a": "x".repeat(a), "b": "y".repeat(b) });
+    assert!(draft(&tool, of(8192, 8192)).is_ok());
+    for (input, pointer) in [(of(8193, 1), "/a"), (of(1, 8193), "/b")] {
+        let fault = draft(&tool, input).unwrap_err().remove(0);
+        assert_eq!(
+            (fault.pointer.as_str(), fault.code),
+            (pointer, "unfit_value")
+        );
+    }
+}
+
+#[test]
 fn places_have_names_and_indexes() {
     let mapping = json!({ "input_to_body": {
         "a": "to.0.email", "b": "/to/1/email", "c": "note" } });
