@@ -22,6 +22,7 @@ mod response;
 mod route;
 mod rules;
 mod semantics;
+mod signature;
 mod targets;
 mod verdict;
 
@@ -31,10 +32,8 @@ use crate::ids::{SecretName, ToolId};
 
 pub use body::{BodyKind, BodyRules, GraphQlQuery, Node, Rest, Variable};
 pub use credential::{
-    Auth, AuthorizationCode, AwsSigV4, ClientAuth, ConnectionOwner, Hmac, HmacAlgorithm,
-    JwtAlgorithm, JwtBearer, KeyEncoding, LoginBody, MessagePart, Nonce, OAuth2, Place, Placement,
-    SignatureEncoding, SignaturePiece, Spot, Timestamp, TimestampFormat, TokenAuth, TokenSource,
-    TwoStep, Verify,
+    Auth, AuthorizationCode, ClientAuth, ConnectionOwner, JwtAlgorithm, JwtBearer, LoginBody,
+    OAuth2, Place, Placement, TokenAuth, TokenSource, TwoStep, Verify,
 };
 pub use endpoint::Endpoint;
 pub use json_template::JsonTemplate;
@@ -43,6 +42,10 @@ pub use read::read;
 pub use reading::{CsvHeader, CsvRules, ReadingRules, XmlRules};
 pub use semantics::{
     CacheRules, DEFAULT_KEY_HEADER, DEFAULT_KEY_TTL_S, IdempotencyRules, LimitRules,
+};
+pub use signature::{
+    AwsSigV4, Hmac, HmacAlgorithm, KeyEncoding, MessagePart, Nonce, SignatureEncoding,
+    SignaturePiece, Spot, Timestamp, TimestampFormat,
 };
 pub use verdict::{Condition, ErrorRule, Test};
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::fields::{Names, Object};
-use super::super::{JwtAlgorithm, JwtBearer, KeyEncoding, endpoint};
+use super::super::{Endpoint, JwtAlgorithm, JwtBearer, KeyEncoding, endpoint};
 use super::hmac::KEY_ENCODINGS;
 use super::reference;
 use crate::egress::Policy;
@@ -90,21 +90,7 @@ pub(super) fn read(
     let way = faults
         .choice(part, "use", &USES, &[])
         .unwrap_or(Use::Exchange);
-    let token_url = endpoint::read(part, "token_url", policy, faults);
-    let stated = part.members.contains_key("token_url");
-    match (way, stated) {
-        (Use::Exchange, false) => {
-            let message = "\"token_url\" is required";
-            let hint = "or write \"use\": \"direct\" when the assertion itself is the token";
-            faults.advise(&part.at.name("token_url"), "required", message, hint);
-        }
-        (Use::Direct, true) => {
-            let message = "a direct assertion is not exchanged";
-            let hint = "leave it out, or write \"use\": \"exchange\"";
-            faults.advise(&part.at.name("token_url"), "conflict", message, hint);
-        }
-        (Use::Exchange, true) | (Use::Direct, false) => {}
-    }
+    let token_url = token_url(part, way, policy, faults);
     let issuer = reference::required_public(part, "issuer", faults);
     let subject = reference::public(part, "subject", faults);
     let key_id = reference::public(part, "key_id", faults);
@@ -152,6 +138,30 @@ pub(super) fn read(
         claims,
         token_params,
     })
+}
+
+/// The token endpoint: where an exchange has one, and nowhere else.
+fn token_url(
+    part: Object<'_, '_>,
+    way: Use,
+    policy: &Policy,
+    faults: &mut Faults,
+) -> Option<Endpoint> {
+    let at = part.at.name("token_url");
+    match (way, part.members.contains_key("token_url")) {
+        (Use::Exchange, false) => {
+            let message = "\"token_url\" is required";
+            let hint = "or write \"use\": \"direct\" when the assertion itself is the token";
+            faults.advise(&at, "required", message, hint);
+        }
+        (Use::Direct, true) => {
+            let message = "a direct assertion is not exchanged";
+            let hint = "leave it out, or write \"use\": \"exchange\"";
+            faults.advise(&at, "conflict", message, hint);
+        }
+        (Use::Exchange, true) | (Use::Direct, false) => {}
+    }
+    endpoint::read(part, "token_url", policy, faults)
 }
 
 fn claims(part: Object<'_, '_>, faults: &mut Faults) -> Map<String, Value> {
