@@ -137,7 +137,7 @@ impl FailureCode {
             }
             Self::ConnectFailed => "Check the host of base_url; try again.",
             Self::Timeout => "Try again; raise api.timeout if the upstream is slow.",
-            Self::RateLimited => "Wait as long as details.retry_after_ms says.",
+            Self::RateLimited => "Wait as long as details.retry_after_s says.",
             Self::Upstream4xx => "Read details: the upstream says what it does not accept.",
             Self::Upstream5xx => "Try again later.",
             Self::UpstreamError => "Read details: the upstream says what went wrong.",

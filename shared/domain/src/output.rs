@@ -1,6 +1,7 @@
 //! From a response to a tool's output: the compiled form of `mapping.response_to_output`.
 //!
-//! Without rules the output is the whole data, untouched. With rules it is an object of exactly their
+//! Without rules the output is the whole data, untouched (of CSV and XML, which hold nothing but texts, as far as
+//! it can be of the types in `output_schema`). With rules it is an object of exactly their
 //! members, each coerced to the type that `output_schema` gives it ([`crate::coerce`]):
 //!
 //! - A `null` where the schema allows none counts as nothing found; so does an empty text where it allows no
@@ -32,6 +33,8 @@ use shape::{Shape, is_blank};
 pub struct Plan {
     response_path: Option<Place>,
     rules: Option<Vec<Rule>>,
+    /// Of formats that know nothing but texts: without rules, the schema alone says what they are.
+    texts: Option<Shape>,
 }
 
 /// A path, or why it is none: stored tools may be older than a rule.
@@ -62,12 +65,14 @@ impl Plan {
     /// parse fails when it is used (saving a tool refuses such paths).
     pub fn compile(config: &ToolConfig) -> Self {
         let mapping = &config.mapping.output;
-        let wraps = config.response.format == ResponseFormat::Xml;
+        let format = config.response.format;
+        let wraps = format == ResponseFormat::Xml;
         let root = Shape::of_schema(&config.output_schema, wraps);
         let rules = mapping.rules.as_ref();
         Self {
             response_path: mapping.response_path.as_ref().map(Place::new),
             rules: rules.map(|rules| compile(rules, &root, wraps)),
+            texts: matches!(format, ResponseFormat::Csv | ResponseFormat::Xml).then_some(root),
         }
     }
 
@@ -93,7 +98,10 @@ impl Plan {
             }
         };
         match &self.rules {
-            None => Ok(data.into_owned()),
+            None => Ok(match &self.texts {
+                Some(shape) => shape.leniently(&data),
+                None => data.into_owned(),
+            }),
             Some(rules) => members(rules, &data, within).map(Value::Object),
         }
     }

@@ -3,7 +3,8 @@
 //! A rule looks at the status and at the body as it was read. Of a body that could not be read nothing is known:
 //! a condition about it neither holds nor fails, and a rule applies only when its condition holds for sure.
 
-use std::borrow::Cow;
+mod words;
+
 use std::ops::RangeInclusive;
 
 use regex::{Regex, RegexBuilder};
@@ -13,19 +14,15 @@ use crate::coerce::coerce;
 use crate::config::{Condition, ErrorRule, JsonType, ResponsePath, ResponseRules, Test};
 use crate::failure::{Failure, FailureCode};
 use crate::path::Path;
-use crate::text::hidden_character;
+use words::{beginning, words};
+
+pub use words::said;
 
 /// Largest compiled pattern and largest cache of one, in bytes.
 const PATTERN_BYTES: usize = 256 * 1024;
 
 /// Longest pattern, in bytes.
 pub const MAX_PATTERN: usize = 1024;
-
-/// As much of a text is searched by a pattern.
-const SEARCHED: usize = 64 * 1024;
-
-/// Characters of the upstream's words that are told.
-const MAX_WORDS: usize = 300;
 
 /// The compiled rules of one tool.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +104,11 @@ impl Judge {
             .any(|rule| rule.retryable.is_some() || rule.kind.is_some())
     }
 
+    /// Whether a rule says that an answer is a failure of this kind.
+    pub fn names(&self, kind: FailureCode) -> bool {
+        self.rules.iter().any(|rule| rule.kind == Some(kind))
+    }
+
     /// What the rules say of an answer; `body` is `None` when it could not be read.
     pub fn judge(&self, status: u16, body: Option<&Value>) -> Verdict<'_> {
         let applies = |rule: &&Rule| rule.when.holds(status, body) == Some(true);
@@ -171,16 +173,6 @@ impl Rule {
             None => failure,
         }
     }
-}
-
-/// The message that holds somebody else's words: that they are, and no more than that.
-///
-/// ```
-/// let message = domain::verdict::said("no such\u{1b}[2J\n symbol");
-/// assert_eq!(message, "The upstream says: no such [2J symbol");
-/// ```
-pub fn said(words: &str) -> String {
-    format!("The upstream says: {}", bounded(words))
 }
 
 const fn is_success(status: u16) -> bool {
@@ -321,76 +313,6 @@ fn equal(found: &Value, wanted: &Value) -> bool {
             _,
         ) => false,
     }
-}
-
-fn beginning(text: &str) -> &str {
-    &text[..text.floor_char_boundary(SEARCHED)]
-}
-
-/// The upstream's words at a path, of several the first that are any.
-fn words(path: &Path, body: &Value) -> Option<String> {
-    let found = path.find(body).ok()??;
-    let found = match &*found {
-        Value::Array(values) if path.is_multiple() => {
-            values.iter().find(|value| !value.is_null())?
-        }
-        other => other,
-    };
-    let words = match found {
-        Value::Null => return None,
-        Value::String(text) => Cow::Borrowed(beginning(text)),
-        Value::Bool(_) | Value::Number(_) => Cow::Owned(found.to_string()),
-        Value::Array(_) | Value::Object(_) => Cow::Owned(written(found)),
-    };
-    (!words.trim().is_empty()).then(|| words.into_owned())
-}
-
-/// The beginning of a value as JSON: not all of a large one is written for it.
-fn written(value: &Value) -> String {
-    let mut beginning = Beginning(Vec::new());
-    // It ends with an error as soon as there is enough.
-    let _ = serde_json::to_writer(&mut beginning, value);
-    String::from_utf8_lossy(&beginning.0).into_owned()
-}
-
-struct Beginning(Vec<u8>);
-
-impl std::io::Write for Beginning {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() > 8 * MAX_WORDS {
-            return Err(std::io::ErrorKind::StorageFull.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// In one line, without hidden characters, at most [`MAX_WORDS`] characters.
-fn bounded(words: &str) -> String {
-    let mut told = String::new();
-    let mut count = 0;
-    let mut pause = false;
-    for c in words.chars() {
-        if c.is_whitespace() || hidden_character(c.encode_utf8(&mut [0; 4])).is_some() {
-            pause = !told.is_empty();
-            continue;
-        }
-        if count >= MAX_WORDS {
-            told.push('…');
-            break;
-        }
-        if std::mem::take(&mut pause) {
-            told.push(' ');
-            count += 1;
-        }
-        told.push(c);
-        count += 1;
-    }
-    told
 }
 
 #[cfg(test)]

@@ -104,6 +104,23 @@ async fn an_empty_cell_is_no_number() {
 }
 
 #[tokio::test]
+async fn a_table_needs_no_mapping() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on(
+        "/data",
+        Answer::bytes("text/csv", b"day,close\n2026-01-02,1.5\n".to_vec()),
+    );
+    let row = json!({"properties": {"close": {"type": "number"}}, "required": ["close"]});
+    let tool = alice
+        .registers(reading("csv").output(json!({"type": "array", "items": row})))
+        .await;
+    assert_eq!(
+        output(&alice, &tool).await,
+        json!([{"day": "2026-01-02", "close": 1.5}])
+    );
+}
+
+#[tokio::test]
 async fn reads_ndjson() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     app.upstream().on(

@@ -150,7 +150,8 @@ impl Shape {
         }
     }
 
-    fn leniently(&self, value: &Value) -> Value {
+    /// The same; as it is where it cannot be coerced.
+    pub(super) fn leniently(&self, value: &Value) -> Value {
         self.fit(value).unwrap_or_else(|_| value.clone())
     }
 }

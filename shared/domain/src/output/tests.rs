@@ -300,3 +300,18 @@ fn one_element_of_xml_is_a_list_of_one() {
         Ok(json!({ "nested": "" }))
     );
 }
+
+#[test]
+fn a_table_without_rules_is_of_the_types_in_the_schema() {
+    let schema =
+        json!({ "type": "array", "items": { "properties": { "n": { "type": "number" } } } });
+    let rows = json!([{ "n": "1.5", "t": "a" }, { "n": "", "t": "" }, { "n": "x" }]);
+    let mut config = sample();
+    config.output_schema = schema;
+    assert_eq!(Plan::compile(&config).apply(&rows), Ok(rows.clone()));
+    config.response.format = ResponseFormat::Csv;
+    assert_eq!(
+        Plan::compile(&config).apply(&rows),
+        Ok(json!([{ "n": 1.5, "t": "a" }, { "t": "" }, { "n": "x" }]))
+    );
+}

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::words::MAX_WORDS;
 use super::*;
 use crate::config::{ReadingRules, ResponseFormat};
 

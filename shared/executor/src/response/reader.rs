@@ -100,6 +100,9 @@ impl<'a> Reader<'a> {
 
     /// Whether the upstream refused the credential: by the tool's rules, else by the status.
     pub(crate) fn refuses_credential(&self, answer: &Answer) -> bool {
+        if answer.status != 401 && !self.judge.names(FailureCode::AuthFailed) {
+            return false;
+        }
         match self.rule(answer).and_then(Rule::kind) {
             Some(kind) => kind == FailureCode::AuthFailed,
             None => answer.status == 401,
