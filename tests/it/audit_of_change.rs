@@ -34,10 +34,10 @@ async fn newest(persona: &Persona) -> (String, Value) {
     )
 }
 
-#[tokio::test]
-async fn every_changing_operation_is_known_to_write_a_line() {
-    let app = TestApp::start().await;
-    let document = app.anon().get("/openapi.json").await.json();
+#[test]
+fn every_changing_operation_is_known_to_write_a_line() {
+    let [(_, document), ..] = xtask::export::documents().unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
     let mut changing = BTreeSet::new();
     for item in document["paths"].as_object().unwrap().values() {
         for (method, operation) in item.as_object().unwrap() {

@@ -7,6 +7,7 @@ mod http;
 mod input;
 mod jwt;
 pub(crate) mod rig;
+mod secrets;
 mod ssrf;
 
 use serde_json::{Value, json};
