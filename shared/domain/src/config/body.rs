@@ -4,6 +4,8 @@ mod graphql;
 mod read;
 mod template;
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::Method;
@@ -129,17 +131,19 @@ impl BodyKind {
 }
 
 impl Node {
-    /// The inputs that it names, in order.
-    pub fn inputs(&self) -> Vec<&str> {
-        let mut names = Vec::new();
+    /// The inputs that it names.
+    pub fn inputs(&self) -> HashSet<&str> {
+        let mut names = HashSet::new();
         self.collect(&mut names);
         names
     }
 
-    fn collect<'a>(&'a self, names: &mut Vec<&'a str>) {
+    fn collect<'a>(&'a self, names: &mut HashSet<&'a str>) {
         match self {
             Self::Literal(_) => {}
-            Self::Input { name, .. } => names.push(name),
+            Self::Input { name, .. } => {
+                names.insert(name);
+            }
             Self::Object(members) => members.iter().for_each(|(_, node)| node.collect(names)),
             Self::Array(items) => items.iter().for_each(|node| node.collect(names)),
         }

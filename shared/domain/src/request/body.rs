@@ -1,5 +1,7 @@
 //! The body of a request, by its kind: put together from places, fields or a template.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::multipart::{self, FormPart};
@@ -151,17 +153,14 @@ pub(super) fn of_value(
 }
 
 fn form(fields: &[Field<'_>], room: &mut Room) -> Result<Body, Unfit> {
+    let names: HashSet<&str> = fields.iter().map(|field| field.name).collect();
     let mut pairs: Vec<(String, String)> = Vec::new();
     for field in fields {
         let unfit = |why: String| (Some(field.input.to_owned()), why);
         let found = styles::pairs(field.name, field.value, field.style, room).map_err(unfit)?;
         // An object names its fields itself: never those of another input.
-        let others = fields.iter().filter(|other| other.input != field.input);
-        let taken = |name: &String| others.clone().any(|other| other.name == name);
-        if found
-            .iter()
-            .any(|(name, _)| name != field.name && taken(name))
-        {
+        let foreign = |name: &String| name != field.name && names.contains(name.as_str());
+        if found.iter().any(|(name, _)| foreign(name)) {
             return Err(unfit("another input sets this field".to_owned()));
         }
         pairs.extend(found);

@@ -1,5 +1,7 @@
 //! The compiled form of a tool's request: which input fills what.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::config::{
@@ -25,7 +27,7 @@ pub struct Plan {
     host: Result<String, Fault>,
     segments: Vec<Vec<Part>>,
     /// Inputs that a placeholder or the body's template takes.
-    taken: Vec<String>,
+    taken: HashSet<String>,
     /// Rules besides those of placeholders; `None` is identity.
     rules: Option<Vec<InputRule>>,
     /// Hidden inputs and what they are.
@@ -47,7 +49,7 @@ impl Plan {
             InputMapping::Identity => None,
             InputMapping::Exact(rules) => Some(rules.as_slice()),
         };
-        let mut taken = Vec::new();
+        let mut taken = HashSet::new();
         let mut segments = Vec::with_capacity(api.path.len());
         for segment in &api.path {
             let parts = segment.0.iter().map(|piece| match piece {
@@ -55,7 +57,7 @@ impl Plan {
                 Piece::Placeholder(name) => {
                     let part = filled(name, rules, properties, &api.connection_vars);
                     if let Part::Input { name, .. } = &part {
-                        taken.push(name.clone());
+                        taken.insert(name.clone());
                     }
                     part
                 }
@@ -143,7 +145,7 @@ impl Plan {
         faults: &mut Vec<Fault>,
     ) -> Content<'a> {
         let mut content = Content::default();
-        let left = given.all().filter(|(name, _)| !self.taken.contains(name));
+        let left = given.all().filter(|(name, _)| !self.taken.contains(name.as_str()));
         match rules.rest(draft.method) {
             Rest::Query => query_of(left, given, draft, faults),
             Rest::Nowhere => {}

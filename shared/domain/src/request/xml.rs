@@ -171,6 +171,10 @@ impl Writer<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use quick_xml::XmlVersion;
+    use quick_xml::escape::resolve_xml_entity;
+    use quick_xml::events::Event;
     use serde_json::json;
 
     use super::*;
@@ -236,5 +240,47 @@ mod tests {
         // A short document cannot become a long one either.
         let long = json!({"x".repeat(256): vec![1; 10_000]});
         assert!(written(&json!({"a": long})).is_err());
+    }
+
+    /// The texts and attributes that another program reads in the document.
+    fn read_back(text: &str) -> Vec<String> {
+        let mut reader = quick_xml::Reader::from_str(text);
+        reader.config_mut().check_end_names = true;
+        let mut found = vec![String::new()];
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Eof => break,
+                Event::Start(tag) | Event::Empty(tag) => {
+                    for attribute in tag.attributes() {
+                        let value = attribute.unwrap().normalized_value(XmlVersion::Explicit1_0).unwrap();
+                        found.insert(0, value.into_owned());
+                    }
+                }
+                Event::Text(text) => found.last_mut().unwrap().push_str(&text.xml10_content()),
+                Event::GeneralRef(reference) => {
+                    let c = match reference.resolve_char_ref().unwrap() {
+                        Some(c) => c,
+                        None => {
+                            let named = resolve_xml_entity(&reference.xml10_content()).unwrap();
+                            named.chars().next().unwrap()
+                        }
+                    };
+                    found.last_mut().unwrap().push(c);
+                }
+                Event::End(_) | Event::Decl(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn another_program_reads_the_same_data(attribute in "\\PC*|[&<>\"'\\]\r\n\t ]{0,8}", text in "\\PC*|[&<>\"'\\]\r\n\t ]{0,8}") {
+            let document = json!({ "a": { "@b": attribute, "#text": text } });
+            if let Ok(written) = write(&document, &mut Room::body()) {
+                prop_assert_eq!(read_back(&written), [attribute, text]);
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Reads `body`, and checks it against the method and against what the mapping sends there.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{BodyKind, BodyRules, GraphQlQuery, Node, Rest, graphql, template};
@@ -240,7 +242,7 @@ fn left<'v>(request: &Request<'_, 'v>) -> Vec<&'v str> {
         return Vec::new();
     }
     let template = request.body.template.as_ref();
-    let mut taken: Vec<&str> = template.map(Node::inputs).unwrap_or_default();
+    let mut taken = template.map(Node::inputs).unwrap_or_default();
     taken.extend(placeholder_names(request.api));
     let names = request.inputs.names().map(String::as_str);
     names.filter(|name| !taken.contains(name)).collect()
@@ -329,13 +331,13 @@ fn variables(
     faults: &mut Faults,
 ) {
     let at = root.name("body");
-    let set: Vec<&str> = match (&request.body.template, request.rules) {
+    let set: HashSet<&str> = match (&request.body.template, request.rules) {
         (Some(Node::Object(members)), _) => members.iter().map(|(name, _)| name.as_str()).collect(),
         (Some(Node::Literal(Value::Object(members))), _) => {
             members.keys().map(String::as_str).collect()
         }
         (Some(Node::Input { .. } | Node::Array(_) | Node::Literal(_)), _) => return,
-        (None, None) => left.to_vec(),
+        (None, None) => left.iter().copied().collect(),
         (None, Some(_)) => {
             let roots = roots(request);
             if roots.contains(&None) {
@@ -344,28 +346,28 @@ fn variables(
             roots.into_iter().flatten().collect()
         }
     };
-    let declared = || {
-        query
-            .variables
-            .iter()
-            .map(|variable| variable.name.as_str())
-    };
-    for name in &set {
-        if !declared().any(|other| other == *name) {
-            let near = text::nearest(name, declared());
-            let hint = match near {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!(
-                    "declare it behind the operation's name: (${}: …)",
-                    cut(name)
-                ),
-            };
-            let message = format!("the query declares no variable \"{}\"", cut(name));
-            faults.advise(&at.name("graphql"), "unknown_variable", message, hint);
+    let declared: HashSet<&str> = query
+        .variables
+        .iter()
+        .map(|variable| variable.name.as_str())
+        .collect();
+    for name in set.difference(&declared) {
+        if faults.full() {
+            return;
         }
+        let near = text::nearest(name, declared.iter().copied());
+        let hint = match near {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!(
+                "declare it behind the operation's name: (${}: …)",
+                cut(name)
+            ),
+        };
+        let message = format!("the query declares no variable \"{}\"", cut(name));
+        faults.advise(&at.name("graphql"), "unknown_variable", message, hint);
     }
     let needed = query.variables.iter().filter(|variable| variable.required);
-    for variable in needed.filter(|variable| !set.contains(&variable.name.as_str())) {
+    for variable in needed.filter(|variable| !set.contains(variable.name.as_str())) {
         faults.advise(
             &at.name("graphql"),
             "required",

@@ -1,5 +1,6 @@
 //! Bodies of every kind, from documents and inputs.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::{Body, Draft, FormPart};
@@ -319,5 +320,36 @@ fn connection_variables_are_checked_when_they_are_filled_in() {
             draft(&tool, json!({})).unwrap_err()[0].code,
             "connection_var"
         );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_input_breaks_any_body(a in super::any_json(), b in super::any_json()) {
+        let names = || json!({ "a": {}, "b": {} });
+        let node = json!({ "@x": { "$input": "a" }, "y": [{ "$input": "b" }] });
+        for body in [
+            json!({ "type": "form" }),
+            json!({ "type": "multipart" }),
+            json!({ "type": "form", "template": node }),
+            json!({ "type": "xml", "template": { "r": node } }),
+            json!({ "type": "text", "template": [{ "$input": "a" }, { "$input": "b" }] }),
+            json!({ "graphql": "query ($a: A, $b: B) { c(a: $a, b: $b) }" }),
+        ] {
+            let tool = tool(names(), body, Value::Null);
+            let input = json!({ "a": a, "b": b });
+            let Ok(draft) = draft(&tool, input.clone()) else {
+                continue;
+            };
+            match draft.body {
+                Some(Body::Multipart(parts)) => {
+                    let texts = parts.iter().flat_map(|part| [Some(&part.name), part.filename.as_ref()]);
+                    prop_assert!(!texts.flatten().any(|text| text.chars().any(char::is_control)));
+                }
+                Some(Body::Json(value)) => prop_assert_eq!(&value["variables"], &input),
+                Some(Body::Xml(text)) => prop_assert!(text.ends_with("</r>")),
+                Some(Body::Form(_) | Body::Text(_)) | None => {}
+            }
+        }
     }
 }
