@@ -168,7 +168,13 @@ fn no_role_reaches_everything() {
     assert_eq!(*reads, ["secretsmanager:GetSecretValue"]);
     for action in keeps {
         let verb = action.strip_prefix("secretsmanager:").unwrap();
-        let known = ["GetSecretValue", "CreateSecret", "PutSecretValue", "DeleteSecret", "RestoreSecret"];
+        let known = [
+            "GetSecretValue",
+            "CreateSecret",
+            "PutSecretValue",
+            "DeleteSecret",
+            "RestoreSecret",
+        ];
         assert!(known.contains(&verb), "{action}");
     }
 }

@@ -63,10 +63,14 @@ fn read(query: &str) -> Option<Arrival> {
     if query.len() > MAX_QUERY {
         return None;
     }
-    let pairs: Vec<(String, String)> =
-        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect();
     let one = |name: &str| {
-        let mut found = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let mut found = pairs
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value);
         match (found.next(), found.next()) {
             (Some(value), None) => Some(value.clone()),
             (None | Some(_), _) => None,
@@ -120,11 +124,23 @@ mod tests {
     #[test]
     fn reads_what_providers_send_and_nothing_twice() {
         let arrival = read("state=s&code=c&scope=a%20b&iss=https%3A%2F%2Fx.example").unwrap();
-        assert_eq!((arrival.state.as_str(), arrival.code.is_some()), ("s", true));
+        assert_eq!(
+            (arrival.state.as_str(), arrival.code.is_some()),
+            ("s", true)
+        );
         assert_eq!(arrival.issuer.as_deref(), Some("https://x.example"));
         let denied = read("error=access_denied&error_description=no&state=s").unwrap();
-        assert_eq!(denied.error, Some(("access_denied".to_owned(), "no".to_owned())));
-        for bad in ["", "code=c", "state=", "state=a&state=b", &"x".repeat(MAX_QUERY + 1)] {
+        assert_eq!(
+            denied.error,
+            Some(("access_denied".to_owned(), "no".to_owned()))
+        );
+        for bad in [
+            "",
+            "code=c",
+            "state=",
+            "state=a&state=b",
+            &"x".repeat(MAX_QUERY + 1),
+        ] {
             assert!(read(bad).is_none(), "{bad:.40}");
         }
     }

@@ -24,7 +24,11 @@ impl FromFields for Confirmation {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let code: Option<String> = fields.required("code");
         if code.as_ref().is_some_and(|code| code.len() > MAX_CODE) {
-            fields.refuse("code", "this is no code that a page showed", "it reads ABCD-EFGH");
+            fields.refuse(
+                "code",
+                "this is no code that a page showed",
+                "it reads ABCD-EFGH",
+            );
         }
         Some(Self { code: code? })
     }

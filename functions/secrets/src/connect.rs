@@ -72,12 +72,15 @@ pub(crate) async fn connect(
     State(secrets): State<Secrets>,
     Json(new): Json<NewConnection>,
 ) -> Result<Created<BegunConnection>, Problem> {
-    let public_url = secrets.public_url.as_deref().ok_or_else(|| {
-        Problem::new(Code::PublicUrlMissing, "PUBLIC_URL is not configured")
-    })?;
+    let public_url = secrets
+        .public_url
+        .as_deref()
+        .ok_or_else(|| Problem::new(Code::PublicUrlMissing, "PUBLIC_URL is not configured"))?;
     let back = format!("{public_url}{CALLBACK}");
     let executor = &secrets.executor;
-    let link = executor.connect(&caller, &new.tool_id, new.r#for, &back).await?;
+    let link = executor
+        .connect(&caller, &new.tool_id, new.r#for, &back)
+        .await?;
     Ok(Created(BegunConnection {
         id: link.connection_id.0,
         connect_url: link.url,

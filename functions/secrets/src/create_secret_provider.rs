@@ -38,7 +38,11 @@ impl FromFields for NewProvider {
                 | Value::String(_)
                 | Value::Array(_),
             ) => {
-                fields.refuse("config", "\"config\" must be an object", "send {} or leave it out");
+                fields.refuse(
+                    "config",
+                    "\"config\" must be an object",
+                    "send {} or leave it out",
+                );
                 None
             }
         };
@@ -66,6 +70,9 @@ pub(crate) async fn create_secret_provider(
     Json(new): Json<NewProvider>,
 ) -> Result<Created<ProviderView>, Problem> {
     let NewProvider { name, kind, config } = new;
-    let made = secrets.vault.create_provider(&caller, &name, kind, &config).await?;
+    let made = secrets
+        .vault
+        .create_provider(&caller, &name, kind, &config)
+        .await?;
     Ok(Created(made.into()))
 }

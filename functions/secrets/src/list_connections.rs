@@ -56,7 +56,10 @@ pub(crate) async fn list_connections(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<ConnectionList>, Problem> {
     let Wanted(PageOf { after, limit }) = wanted;
-    let rows = secrets.vault.connections(&caller, after, i64::from(limit) + 1).await?;
+    let rows = secrets
+        .vault
+        .connections(&caller, after, i64::from(limit) + 1)
+        .await?;
     let page = Page::cut(rows, limit, LIST, |connection| connection.id);
     Ok(Json(ConnectionList {
         connections: page.items.into_iter().map(ConnectionView::from).collect(),

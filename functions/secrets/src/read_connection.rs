@@ -22,5 +22,7 @@ pub(crate) async fn read_connection(
     Path(id): Path<ConnectionId>,
 ) -> Result<Json<ConnectionView>, Problem> {
     let found = secrets.vault.connection(&caller, id).await?;
-    found.map(|meta| Json(meta.into())).ok_or_else(Problem::not_found)
+    found
+        .map(|meta| Json(meta.into()))
+        .ok_or_else(Problem::not_found)
 }

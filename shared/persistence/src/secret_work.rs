@@ -237,7 +237,9 @@ pub async fn begin_removal(
     name: &SecretName,
     attempt: Uuid,
 ) -> Result<Option<Place>, Error> {
-    let query = query_as(BEGIN_REMOVAL).bind(workspace.0).bind(name.as_str());
+    let query = query_as(BEGIN_REMOVAL)
+        .bind(workspace.0)
+        .bind(name.as_str());
     tx.maybe(query.bind(attempt)).await
 }
 
@@ -272,11 +274,7 @@ pub async fn finish_removal(
 ///
 /// # Errors
 /// The database's.
-pub async fn claim_unfinished(
-    tx: &mut Tx,
-    limit: i64,
-    attempt: Uuid,
-) -> Result<Vec<Place>, Error> {
+pub async fn claim_unfinished(tx: &mut Tx, limit: i64, attempt: Uuid) -> Result<Vec<Place>, Error> {
     tx.all(query_as(CLAIM_UNFINISHED).bind(limit).bind(attempt))
         .await
 }

@@ -49,7 +49,10 @@ fn moto() -> Option<&'static Moto> {
         if let Ok(url) = std::env::var("MOTO_SERVER") {
             return Some(Moto { url, _server: None });
         }
-        let made = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci-tools/venv/bin/python");
+        let made = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../.ci-tools/venv/bin/python"
+        );
         let pythons = [Path::new(made), Path::new("python3")];
         pythons.into_iter().find_map(start)
     })
@@ -212,7 +215,9 @@ impl FakeAws {
 
     /// What is called so below the prefix: the value, or `None`.
     pub async fn value(&self, name: &str) -> Option<String> {
-        let answer = self.ask("GetSecretValue", json!({ "SecretId": self.full(name) })).await;
+        let answer = self
+            .ask("GetSecretValue", json!({ "SecretId": self.full(name) }))
+            .await;
         answer["SecretString"].as_str().map(str::to_owned)
     }
 
@@ -279,7 +284,9 @@ impl Drop for FakeAws {
 
 async fn pass(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|it| it.to_str().ok());
-    let operation = target.and_then(|it| it.rsplit('.').next()).unwrap_or_default();
+    let operation = target
+        .and_then(|it| it.rsplit('.').next())
+        .unwrap_or_default();
     let fault = {
         let mut rules = gate.rules();
         let next = rules.next.get_mut(operation).and_then(VecDeque::pop_front);
@@ -310,7 +317,12 @@ async fn pass(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) ->
 
 async fn forward(gate: &Gate, headers: &HeaderMap, body: Bytes) -> Response {
     let mut request = gate.client.post(&gate.moto.url).body(body);
-    for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
+    for name in [
+        "x-amz-target",
+        "content-type",
+        "authorization",
+        "x-amz-date",
+    ] {
         if let Some(value) = headers.get(name) {
             request = request.header(name, value.as_bytes());
         }

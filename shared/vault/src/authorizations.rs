@@ -110,7 +110,11 @@ impl Vault {
             verifier: beginning.verifier.expose_secret().to_owned(),
             redirect_uri: beginning.redirect_uri.to_owned(),
         };
-        let sealed = seal_json(&key, &authorization_context(workspace.0, id, b"begun"), &kept)?;
+        let sealed = seal_json(
+            &key,
+            &authorization_context(workspace.0, id, b"begun"),
+            &kept,
+        )?;
         let owner = beginning.key.personal.then_some(person);
         let mut tx = self.begin(caller).await?;
         let connection_id = connections::start(&mut tx, workspace, beginning.key, owner).await?;

@@ -130,7 +130,14 @@ impl Vault {
             let there = secrets::by_name(&mut tx, workspace, name).await?;
             return Err(there.map_or(Error::NotFound, |_| Error::Busy));
         };
-        note(&mut tx, caller, "secret.rotate", name, json!({ "store": place.kind })).await?;
+        note(
+            &mut tx,
+            caller,
+            "secret.rotate",
+            name,
+            json!({ "store": place.kind }),
+        )
+        .await?;
         tx.commit().await?;
         let id = SecretId(place.id);
         let reference = place.reference.unwrap_or_default();

@@ -109,7 +109,10 @@ impl Vault {
             None => (new.value.and_then(value::fault).into_iter().collect(), None),
             Some(StoreKind::Builtin) => (held_here(new), None),
             Some(StoreKind::AwsSecretsManager) => {
-                let folder = chosen.as_ref().ok().and_then(|chosen| chosen.folder.as_deref());
+                let folder = chosen
+                    .as_ref()
+                    .ok()
+                    .and_then(|chosen| chosen.folder.as_deref());
                 let aws = self.0.stores.aws().map_err(Error::StoreUnavailable)?;
                 let reference = aws.reference(caller.workspace_id, folder, new.name);
                 (held_here(new), Some(reference))
@@ -212,8 +215,13 @@ impl Vault {
             return Err(Error::NotFound);
         };
         let (id, attempt) = (SecretId(Uuid::now_v7()), Uuid::new_v4());
-        let meta = self.inserted(caller, new, plan, Some((id, attempt))).await?;
-        if let Err(down) = aws.add(caller.workspace_id, reference, value, attempt).await {
+        let meta = self
+            .inserted(caller, new, plan, Some((id, attempt)))
+            .await?;
+        if let Err(down) = aws
+            .add(caller.workspace_id, reference, value, attempt)
+            .await
+        {
             self.give_up(caller, new.name, id, attempt, "secret.create_failed")
                 .await;
             return Err(Error::StoreUnavailable(down));
@@ -221,7 +229,11 @@ impl Vault {
         let mut tx = self.begin(caller).await?;
         let confirmed = secret_work::confirm(&mut tx, caller.workspace_id, id, attempt).await?;
         tx.commit().await?;
-        if confirmed { Ok(meta) } else { Err(Error::Busy) }
+        if confirmed {
+            Ok(meta)
+        } else {
+            Err(Error::Busy)
+        }
     }
 
     /// Lets go of a row after the store outside failed. Best effort: half a minute later anybody may take it.

@@ -17,6 +17,7 @@ mod remove;
 mod rewrap;
 mod seal;
 mod stores;
+mod token_hosts;
 mod value;
 mod vault;
 

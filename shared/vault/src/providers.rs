@@ -104,7 +104,8 @@ impl Vault {
             return Err(Error::Invalid(vec![Fault::new("", "too_many", message)]));
         }
         let config = Value::Object(config.clone());
-        let made = secret_providers::insert(&mut tx, workspace, name, kind.as_str(), &config).await?;
+        let made =
+            secret_providers::insert(&mut tx, workspace, name, kind.as_str(), &config).await?;
         let Insert::Created(row) = made else {
             return Err(Error::Exists);
         };
@@ -172,8 +173,10 @@ impl Vault {
                 id: row.as_ref().map(|row| row.id),
                 folder: row.as_ref().and_then(|row| folder(&row.config)),
             }),
-            None => Err(Fault::new("/provider", "invalid_value", "there is no such provider")
-                .hint("leave it out, or use one that GET /api/v1/secret-providers lists")),
+            None => Err(
+                Fault::new("/provider", "invalid_value", "there is no such provider")
+                    .hint("leave it out, or use one that GET /api/v1/secret-providers lists"),
+            ),
         })
     }
 }
@@ -192,7 +195,11 @@ fn faults(kind: StoreKind, config: &Map<String, Value>) -> Vec<Fault> {
     for (name, value) in config {
         let pointer = format!("/config/{}", name.replace('~', "~0").replace('/', "~1"));
         if !known.contains(&name.as_str()) {
-            let fault = Fault::new(pointer, "unknown_field", format!("{name:?} is no field here"));
+            let fault = Fault::new(
+                pointer,
+                "unknown_field",
+                format!("{name:?} is no field here"),
+            );
             faults.push(match domain::text::did_you_mean(name, known) {
                 Some(hint) => fault.hint(hint),
                 None => fault,
@@ -270,8 +277,14 @@ mod tests {
                 "{outside}"
             );
         }
-        assert_eq!(codes(aws, json!({ "folder": 1 })), ["/config/folder invalid_value"]);
-        assert_eq!(codes(aws, json!({ "prefix": "x" })), ["/config/prefix unknown_field"]);
+        assert_eq!(
+            codes(aws, json!({ "folder": 1 })),
+            ["/config/folder invalid_value"]
+        );
+        assert_eq!(
+            codes(aws, json!({ "prefix": "x" })),
+            ["/config/prefix unknown_field"]
+        );
         let builtin = codes(StoreKind::Builtin, json!({ "folder": "x" }));
         assert_eq!(builtin, ["/config/folder unknown_field"]);
     }

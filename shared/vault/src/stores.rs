@@ -167,7 +167,9 @@ impl Stores {
 
     /// AWS Secrets Manager.
     pub(crate) fn aws(&self) -> Result<&AwsStore, StoreError> {
-        self.aws.as_ref().ok_or_else(|| absent("aws_secrets_manager"))
+        self.aws
+            .as_ref()
+            .ok_or_else(|| absent("aws_secrets_manager"))
     }
 
     /// The operator's environment.

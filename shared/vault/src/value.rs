@@ -48,8 +48,12 @@ pub(crate) fn fault(value: &SecretString) -> Option<Fault> {
     let trimmed = value.trim_matches(['\n', '\r']);
     let slip = trimmed.len() != value.len() && !trimmed.contains('\n') && !value.starts_with(PEM);
     slip.then(|| {
-        Fault::new("/value", "invalid_secret", "the value begins or ends with a line break")
-            .hint("was a line break copied along with it?")
+        Fault::new(
+            "/value",
+            "invalid_secret",
+            "the value begins or ends with a line break",
+        )
+        .hint("was a line break copied along with it?")
     })
 }
 
@@ -93,7 +97,8 @@ pub(crate) fn first_hosts(named_by: &[NamingTool]) -> Result<Vec<String>, Fault>
     if named_by.iter().any(|tool| tool.hosts != first.hosts) {
         return ask("tools of several hosts name this secret already");
     }
-    let hosts: Result<Vec<String>, _> = first.hosts.iter().map(|host| hosts::normal(host)).collect();
+    let hosts: Result<Vec<String>, _> =
+        first.hosts.iter().map(|host| hosts::normal(host)).collect();
     match hosts {
         Ok(hosts) if !hosts.is_empty() => Ok(hosts),
         Ok(_) | Err(_) => ask("the host of the tool that names this secret is not fixed"),

@@ -41,7 +41,9 @@ async fn while_it_was_being_created() {
         let before = aws.asked("CreateSecret");
         let killed = tokio::spawn(async move {
             let value = SecretString::from("the-first-value-of-all");
-            vault.create(&who, &"API_KEY".parse().unwrap(), &value, &[], &[]).await
+            vault
+                .create(&who, &"API_KEY".parse().unwrap(), &value, &[], &[])
+                .await
         });
         aws.arrived("CreateSecret", before + 1).await;
         killed.abort();
@@ -53,13 +55,21 @@ async fn while_it_was_being_created() {
         assert_eq!(done.code(), "secret_missing", "{}", done.text());
         // Who tries at once is told to wait: it may only be slow.
         let busy = alice.post("/api/v1/secrets", &again).await;
-        assert_eq!((busy.status().as_u16(), busy.code()), (409, "secret_busy".into()), "{}", busy.text());
+        assert_eq!(
+            (busy.status().as_u16(), busy.code()),
+            (409, "secret_busy".into()),
+            "{}",
+            busy.text()
+        );
         later(&app);
         if fault == AwsFault::Silent {
             // Nobody tries again: the sweep clears it away.
             assert_eq!(aws.names().await, [at_aws(&alice)]);
             app.sweeps().await;
-            assert_eq!((aws.names().await, rows(&app)), (Vec::new(), "0".to_owned()));
+            assert_eq!(
+                (aws.names().await, rows(&app)),
+                (Vec::new(), "0".to_owned())
+            );
         }
     }
     let made = alice.post("/api/v1/secrets", &again).await;
@@ -74,12 +84,16 @@ async fn while_its_value_was_being_replaced() {
     };
     let alice = app.alice();
     let tool = keyed(&alice).await;
-    alice.stores_secret("API_KEY", "the-first-value-of-all").await;
+    alice
+        .stores_secret("API_KEY", "the-first-value-of-all")
+        .await;
     aws.next("PutSecretValue", &[Some(AwsFault::Silent)]);
     let (vault, who) = (app.rooms().vault.clone(), caller(&alice));
     let killed = tokio::spawn(async move {
         let value = SecretString::from("the-second-value-of-all");
-        vault.rotate(&who, &"API_KEY".parse().unwrap(), &value).await
+        vault
+            .rotate(&who, &"API_KEY".parse().unwrap(), &value)
+            .await
     });
     aws.arrived("PutSecretValue", 1).await;
     killed.abort();
@@ -97,7 +111,11 @@ async fn while_its_value_was_being_replaced() {
     assert_eq!(changed.status(), 200, "{}", changed.text());
     assert_eq!(sent(&app, &alice, &tool).await, "the-third-value-of-all");
     app.sweeps().await;
-    assert_eq!(sent(&app, &alice, &tool).await, "the-third-value-of-all", "the sweep leaves it alone");
+    assert_eq!(
+        sent(&app, &alice, &tool).await,
+        "the-third-value-of-all",
+        "the sweep leaves it alone"
+    );
 }
 
 #[tokio::test]
@@ -108,11 +126,14 @@ async fn while_it_was_being_deleted() {
     let alice = app.alice();
     let tool = keyed(&alice).await;
     for fault in [AwsFault::Down, AwsFault::Silent] {
-        alice.stores_secret("API_KEY", "the-first-value-of-all").await;
+        alice
+            .stores_secret("API_KEY", "the-first-value-of-all")
+            .await;
         aws.next("DeleteSecret", &[Some(fault), Some(AwsFault::Silent)]);
         let (vault, who) = (app.rooms().vault.clone(), caller(&alice));
         let before = aws.asked("DeleteSecret");
-        let killed = tokio::spawn(async move { vault.delete(&who, &"API_KEY".parse().unwrap()).await });
+        let killed =
+            tokio::spawn(async move { vault.delete(&who, &"API_KEY".parse().unwrap()).await });
         aws.arrived("DeleteSecret", before + 1).await;
         killed.abort();
         assert!(killed.await.unwrap_err().is_cancelled());
@@ -123,15 +144,23 @@ async fn while_it_was_being_deleted() {
         assert_eq!(done.code(), "secret_missing", "{}", done.text());
         later(&app);
         app.sweeps().await;
-        assert_eq!((aws.names().await, rows(&app)), (Vec::new(), "0".to_owned()));
+        assert_eq!(
+            (aws.names().await, rows(&app)),
+            (Vec::new(), "0".to_owned())
+        );
     }
     let audited = app.sql("select count(*) from secrets.audit where action = 'secret.delete'");
-    assert_eq!(audited.single(), Some("2"), "each deletion is in the audit once");
+    assert_eq!(
+        audited.single(),
+        Some("2"),
+        "each deletion is in the audit once"
+    );
 }
 
 #[tokio::test]
 async fn when_postgres_fails_after_the_value_was_stored() {
-    let Some((app, aws)) = with_aws("when_postgres_fails_after_the_value_was_stored", 0).await else {
+    let Some((app, aws)) = with_aws("when_postgres_fails_after_the_value_was_stored", 0).await
+    else {
         return;
     };
     let alice = app.alice();

@@ -76,7 +76,9 @@ async fn tells_every_fault_at_once_and_never_the_value() {
         assert_eq!(response.status(), 400, "{}", response.text());
         let problem = response.json();
         let faults = problem["errors"].as_array().unwrap().iter();
-        let told: Vec<&str> = faults.map(|fault| fault["pointer"].as_str().unwrap()).collect();
+        let told: Vec<&str> = faults
+            .map(|fault| fault["pointer"].as_str().unwrap())
+            .collect();
         assert_eq!(told, pointers, "{problem}");
         assert!(!response.text().contains("q7#zX"), "{}", response.text());
     }

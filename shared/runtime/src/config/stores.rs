@@ -33,7 +33,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         };
         match kind {
             StoreKind::AwsSecretsManager if !has_aws => {
-                self.fault("SECRET_PROVIDER", "aws_secrets_manager needs SECRET_AWS_PREFIX");
+                self.fault(
+                    "SECRET_PROVIDER",
+                    "aws_secrets_manager needs SECRET_AWS_PREFIX",
+                );
             }
             StoreKind::Environment if !has_environment => {
                 self.fault("SECRET_PROVIDER", "environment needs SECRET_ENV_ALLOW");
@@ -73,7 +76,10 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     /// The allowed variables that are set. Their values are taken as they are, with all their spaces.
     fn secret_environment(&mut self) -> BTreeMap<String, SecretString> {
         let text = self.text("SECRET_ENV_ALLOW").unwrap_or_default();
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let names = text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         names
             .filter_map(|name| {
                 let value = (self.lookup)(name)?;

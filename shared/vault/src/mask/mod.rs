@@ -301,14 +301,18 @@ mod tests {
 
     #[test]
     fn hides_what_stands_inside_a_json_value() {
-        let masker = masker(&[r#"{"user": "u", "pass": "hunter2-hunter2", "pin": 4711, "n": {"keys": ["deep-inside-1"]}}"#]);
+        let masker = masker(&[
+            r#"{"user": "u", "pass": "hunter2-hunter2", "pin": 4711, "n": {"keys": ["deep-inside-1"]}}"#,
+        ]);
         for hidden in ["hunter2-hunter2", "deep-inside-1", "aHVudGVyMi1odW50ZXIy"] {
             assert_eq!(masker.text(hidden), MASK, "{hidden}");
         }
         // What is too short to be searched for is hidden where it is all of a value.
-        let mut answer = json!({ "user": "u", "of": "unusual", "pin": 4711, "other": 47110, "u": true });
+        let mut answer =
+            json!({ "user": "u", "of": "unusual", "pin": 4711, "other": 47110, "u": true });
         masker.value(&mut answer);
-        let expected = json!({ "user": MASK, "of": "unusual", "pin": MASK, "other": 47110, "u": true });
+        let expected =
+            json!({ "user": MASK, "of": "unusual", "pin": MASK, "other": 47110, "u": true });
         assert_eq!(answer, expected);
     }
 
@@ -427,7 +431,10 @@ mod tests {
 
     #[test]
     fn hides_everything_when_it_cannot_search() {
-        let blind = Masker { finder: Finder::Everything, short: Vec::new() };
+        let blind = Masker {
+            finder: Finder::Everything,
+            short: Vec::new(),
+        };
         assert_eq!(blind.text("anything"), MASK);
         let mut value = json!({"a": "b", "n": 1});
         blind.value(&mut value);

@@ -73,7 +73,10 @@ impl Kept {
     fn slot(&self, key: Key, now: Instant) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         // What is over goes at once, not when somebody asks for it: it is a secret.
-        slots.retain(|_, slot| slot.try_lock().map_or(true, |held| held.lives(self.ttl, now)));
+        slots.retain(|_, slot| {
+            slot.try_lock()
+                .map_or(true, |held| held.lives(self.ttl, now))
+        });
         if slots.len() >= CAPACITY && !slots.contains_key(&key) {
             slots.clear();
         }
@@ -83,7 +86,8 @@ impl Kept {
 
 impl Held {
     fn lives(&self, ttl: Duration, now: Instant) -> bool {
-        let within = |(_, began): &(SecretString, Instant)| now.saturating_duration_since(*began) < ttl;
+        let within =
+            |(_, began): &(SecretString, Instant)| now.saturating_duration_since(*began) < ttl;
         self.value.as_ref().is_some_and(within)
     }
 
@@ -172,7 +176,8 @@ mod tests {
     fn holding(value: &str, began: Instant) -> Held {
         let mut held = Held::default();
         let outcome = Ok(SecretString::from(value));
-        held.learn(outcome, Freshness::Kept, TTL, began, began).unwrap();
+        held.learn(outcome, Freshness::Kept, TTL, began, began)
+            .unwrap();
         held
     }
 
@@ -181,7 +186,10 @@ mod tests {
         let start = Instant::now();
         let held = holding("the first value", start);
         let soon = start + TTL - Duration::from_secs(1);
-        let known = held.known(soon, Freshness::Kept, TTL, soon).unwrap().unwrap();
+        let known = held
+            .known(soon, Freshness::Kept, TTL, soon)
+            .unwrap()
+            .unwrap();
         assert_eq!(known.expose_secret(), "the first value");
         let late = start + TTL;
         assert!(held.known(late, Freshness::Kept, TTL, late).is_none());
@@ -199,7 +207,8 @@ mod tests {
         let later = start + Duration::from_secs(10);
         assert!(held.known(later, Freshness::Anew, TTL, later).is_none());
         let outcome = Ok(SecretString::from("the second value"));
-        held.learn(outcome, Freshness::Anew, TTL, later, later).unwrap();
+        held.learn(outcome, Freshness::Anew, TTL, later, later)
+            .unwrap();
         let soon = later + RENEWAL_PAUSE - Duration::from_millis(1);
         assert!(held.known(soon, Freshness::Anew, TTL, soon).is_some());
         let then = later + RENEWAL_PAUSE;
@@ -217,7 +226,10 @@ mod tests {
         let told = held.learn(Err(down()), Freshness::Kept, TTL, late, late);
         assert_eq!(told.unwrap_err(), down());
         // Who waited meanwhile is told the same; who asks afterwards tries again.
-        assert!(matches!(held.known(soon, Freshness::Kept, TTL, late), Some(Err(_))));
+        assert!(matches!(
+            held.known(soon, Freshness::Kept, TTL, late),
+            Some(Err(_))
+        ));
         let after = late + Duration::from_millis(1);
         assert!(held.known(after, Freshness::Kept, TTL, after).is_none());
     }
