@@ -156,6 +156,7 @@ async fn limits_cost_one_more_and_a_cached_answer_nothing() {
     assert_eq!(trips, either(&app, 3, 12), "one for both limits");
     let cached = ToolBuilder::get("/quote").set("/cache", json!({ "ttl_s": 60 }));
     let tool = alice.registers(cached.id("cached")).await;
+    alice.executes(&tool, json!({})).await;
     let trips = trips_of_a_warm_run(&wire, &alice, &tool, &json!({})).await;
     assert_eq!(trips, either(&app, 2, 8), "one to enter, one to record");
 }

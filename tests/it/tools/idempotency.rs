@@ -375,6 +375,22 @@ async fn a_replay_does_not_tell_what_is_never_stored() {
     assert!(!stored.single().unwrap().contains("4711"));
 }
 
+#[tokio::test]
+async fn a_slow_database_does_not_outlast_the_deadline() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/orders", json!({}));
+    let tool = alice.registers(order().set("/api/timeout_ms", 300)).await;
+    app.sql(
+        "create function public.dawdle() returns trigger language plpgsql as
+             $$ begin perform pg_sleep(2); return new; end $$;
+         create trigger dawdle before insert on orchestration.idempotency
+             for each row execute function public.dawdle()",
+    );
+    let answer = with_key(&alice, &tool, "k", &json!({})).await;
+    assert_eq!(answer.code(), "timeout", "{}", answer.text());
+    assert_eq!(app.upstream().requests().len(), 0);
+}
+
 /// Waits for something that must come.
 async fn until(come: impl Fn() -> bool) {
     let waiting = async {

@@ -73,6 +73,8 @@ impl Run<'_> {
                 self.id = execution_id;
                 let execution = self.finish(Err(repetition::died())).await;
                 Execution {
+                    // How long it took is not known either; each time the same is told.
+                    execution_time_ms: 0,
                     origin: Origin::Replayed,
                     ..execution
                 }
@@ -181,7 +183,10 @@ impl Run<'_> {
                 return;
             }
         };
-        self.record(Some(code), None, Some(&error), None).await;
+        // A code-based tool may find its input wrong after it has called somebody.
+        let kept = abandoned(&self.admission, self.trace.is_uncertain());
+        self.record(Some(code), None, Some(&error), kept.as_ref())
+            .await;
     }
 
     /// One round trip. The answer is worth more than its record: a failure to write is told, not raised.
