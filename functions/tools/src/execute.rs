@@ -46,7 +46,7 @@ pub(crate) struct ExecutionSucceeded {
     execution_id: ExecutionId,
     /// Present only when the output was cut to `output.max_tokens`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Truncated, nullable = false)]
+    #[schema(value_type = Truncated, required = false)]
     truncated: Option<Cut>,
     /// Present (and true) when the answer to an earlier call that asked for the same was used: the tool's `cache`.
     #[serde(skip_serializing_if = "is_false")]

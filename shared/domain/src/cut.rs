@@ -281,7 +281,7 @@ impl Cutter<'_> {
         let mut room = budget.saturating_sub(BRACKETS);
         let must: u64 = both().filter(stays).map(|(_, weight)| weight).sum();
         if must > room {
-            return self.shrink(value, children, room);
+            return self.shrink(value, &children, room);
         }
         room -= must;
         // What stays fits whole; of the others as many as fit, from the beginning.
@@ -301,7 +301,7 @@ impl Cutter<'_> {
     }
 
     /// What must stay does not fit whole: the others go, and the heavy ones shrink to one weight.
-    fn shrink(&mut self, value: &Value, children: Vec<Child<'_, '_>>, room: u64) -> Value {
+    fn shrink(&mut self, value: &Value, children: &[Child<'_, '_>], room: u64) -> Value {
         let mut bounds = Vec::with_capacity(children.len());
         for child in children.iter().filter(|child| child.stays) {
             let floor = self.inside(child, Self::floor);

@@ -193,7 +193,8 @@ impl<'c> Pages<'c> {
             return false;
         }
         if !self.asked.insert(name) {
-            if count > 0 {
+            // A cursor that stays the same on an empty page is the end in some APIs.
+            if count > 0 || counted {
                 self.stopped("the upstream names a page that was read before as the next one");
             }
             return false;

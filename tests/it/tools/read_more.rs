@@ -98,6 +98,24 @@ async fn a_large_output_is_cut_and_its_rest_is_read_to_the_end() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_told_again_says_that_it_was_cut() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    let tool = answers(&app, &alice, &report(), 500).await;
+    let run = || {
+        let request = alice
+            .request(reqwest::Method::POST, &tool.execute_path())
+            .header("content-type", "application/json")
+            .header("idempotency-key", "report-of-may");
+        alice.send(request.body(r#"{"input":{}}"#))
+    };
+    let (first, again) = (run().await.json(), run().await.json());
+    assert_eq!(app.upstream().requests().len(), 1);
+    assert!(first["truncated"]["cursor"].is_string(), "{first}");
+    assert_eq!(again["truncated"], first["truncated"]);
+    assert_eq!(again["output"], first["output"]);
+}
+
+#[tokio::test]
 async fn a_cursor_is_of_its_workspace_alone() {
     let (app, alice, bob) = TestApp::with_two_workspaces().await;
     let tool = answers(&app, &alice, &report(), 500).await;

@@ -8,7 +8,7 @@ use crate::egress::Policy;
 use crate::request::Plan;
 
 fn config(pagination: Value) -> ToolConfig {
-    let document = json!({
+    let mut document = json!({
         "name": "List things",
         "description": "Lists things.",
         "api": {
@@ -21,8 +21,9 @@ fn config(pagination: Value) -> ToolConfig {
             "q": { "type": "string" }, "offset": { "type": "integer" }, "limit": { "type": "integer" },
             "page": { "type": "integer" }, "cursor": { "type": "string" } } },
         "output_schema": {},
-        "response": { "pagination": pagination },
+        "response": {},
     });
+    document["response"]["pagination"] = pagination;
     match config::read(&document, &Policy::default()) {
         Ok(config) => config,
         Err(faults) => panic!("{faults:#?}"),
@@ -47,8 +48,10 @@ struct Listed {
 fn list(pagination: Value, input: Value, pages: &[Page]) -> Result<Listed, Failure> {
     let config = config(pagination);
     let rules = config.response.pagination.as_ref().unwrap();
-    let input = input.as_object().unwrap();
-    let mut draft = Plan::compile(&config).build(&config, input).unwrap();
+    let Value::Object(input) = input else {
+        panic!("{input}");
+    };
+    let mut draft = Plan::compile(&config).build(&config, &input).unwrap();
     first(rules, &mut draft);
     let mut state = Pages::begin(rules, &config.api.auth, draft);
     let mut asked = Vec::new();
@@ -307,6 +310,27 @@ fn offsets_and_numbers_count_on() {
         (listed.asked, listed.answer),
         (vec!["p=0".into(), "p=1".into()], json!([1, 2, 3]))
     );
+}
+
+#[test]
+fn an_empty_page_that_claims_more_is_told() {
+    let pages = [
+        page(json!({ "data": [1], "more": true })),
+        page(json!({ "data": [], "more": true })),
+    ];
+    for kind in ["offset", "page"] {
+        let rules = json!({ "type": kind, "items_path": "data", "has_more_path": "more" });
+        let listed = list(rules, json!({}), &pages).unwrap();
+        assert_eq!(listed.answer["data"], json!([1]));
+        assert_eq!(listed.warnings.len(), 1, "{kind}");
+    }
+    // Nothing new under the same cursor: that was all.
+    let same = [
+        page(json!({ "data": [1], "meta": { "next": "b" } })),
+        page(json!({ "data": [], "meta": { "next": "b" } })),
+    ];
+    let listed = list(cursor(), json!({}), &same).unwrap();
+    assert_eq!((listed.asked.len(), listed.warnings.len()), (2, 0));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{accepted, faults, with};
 use crate::config::{PageKind, PageTarget, ResponsePath};
 
 /// The faults of this pagination: where (below it) and which.
-fn wrong(pagination: Value) -> Vec<(String, &'static str)> {
+fn wrong(pagination: &Value) -> Vec<(String, &'static str)> {
     let document = with(&[("/response", json!({ "pagination": pagination }))]);
     let faults = faults(&document).into_iter().map(|fault| {
         let at = fault.pointer.strip_prefix("/response/pagination");
@@ -126,11 +126,7 @@ fn wrong_pagination_is_told_where_it_is_wrong() {
             "invalid_type",
         ),
     ] {
-        assert_eq!(
-            wrong(pagination.clone()),
-            [(at.to_owned(), code)],
-            "{pagination}"
-        );
+        assert_eq!(wrong(&pagination), [(at.to_owned(), code)], "{pagination}");
     }
 }
 
