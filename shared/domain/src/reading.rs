@@ -49,7 +49,8 @@ pub const fn name_of(format: ResponseFormat) -> &'static str {
 /// Reads a body. JSON and XML give the document's value, text a string, CSV and NDJSON a list.
 ///
 /// The characters are those of, in this order: a byte order mark, `response.charset`, the content type's
-/// `charset`, the XML declaration; else UTF-8. JSON is UTF-8 (RFC 8259, 8.1) unless it is not.
+/// `charset`, the XML declaration; else UTF-8. JSON is UTF-8 whatever is declared (RFC 8259, 8.1), unless
+/// `response.charset` says otherwise.
 ///
 /// # Errors
 /// It is not of that format, or larger or deeper than is read.
@@ -65,8 +66,11 @@ pub fn read(
             Room::check_json(body)?;
             match json::parse_response(body) {
                 Ok(value) => Ok(value),
-                Err(_) if !is_utf8(body) => ndjson::value(&text()?),
-                Err(fault) => Err(ndjson::unreadable(fault.message)),
+                Err(_) if rules.charset.is_some() => ndjson::value(&text()?),
+                Err(fault) => {
+                    charset::utf8(body)?;
+                    Err(ndjson::unreadable(fault.message))
+                }
             }
         }
         ResponseFormat::Text => Ok(text()?.into_owned().into()),
@@ -74,10 +78,6 @@ pub fn read(
         ResponseFormat::Csv => csv::read(&text()?, &rules.csv),
         ResponseFormat::Ndjson => ndjson::read(&text()?),
     }
-}
-
-fn is_utf8(body: &[u8]) -> bool {
-    std::str::from_utf8(body).is_ok()
 }
 
 /// `line 3`, of the byte at `at`.
@@ -93,6 +93,37 @@ mod tests {
     fn json(body: &str) -> Result<Value, Unreadable> {
         let rules = ReadingRules::default();
         read(body.as_bytes(), None, ResponseFormat::Json, &rules)
+    }
+
+    #[test]
+    fn json_is_utf_8_unless_the_tool_says_otherwise() {
+        let read = |body: &[u8], content_type, charset: Option<&str>| {
+            let rules = ReadingRules {
+                charset: charset.map(str::to_owned),
+                ..ReadingRules::default()
+            };
+            read(body, content_type, ResponseFormat::Json, &rules)
+        };
+        let latin = Some("application/json; charset=iso-8859-1");
+        for (body, content_type, charset, value) in [
+            ("[\"ü\"]".as_bytes(), latin, None, Some("ü")),
+            ("[\"ü\"]".as_bytes(), None, Some("iso-8859-1"), Some("ü")),
+            (b"[\"\xfc\"]", latin, Some("iso-8859-1"), Some("ü")),
+            (b"[\"\xfc\"]", latin, None, None),
+            (b"\xff\xfe[\0\"\0a\0\"\0]\0", None, None, None),
+            (
+                b"\xff\xfe[\0\"\0a\0\"\0]\0",
+                None,
+                Some("utf-16le"),
+                Some("a"),
+            ),
+        ] {
+            let found = read(body, content_type, charset);
+            match value {
+                Some(value) => assert_eq!(found, Ok(Value::from(vec![value]))),
+                None => assert!(found.unwrap_err().message.contains("not UTF-8")),
+            }
+        }
     }
 
     #[test]

@@ -49,14 +49,17 @@ pub(super) fn decode<'b>(
     }
 }
 
+/// The body's characters in UTF-8.
+pub(super) fn utf8(body: &[u8]) -> Result<&str, Unreadable> {
+    std::str::from_utf8(body).map_err(|error| {
+        let message = format!("not UTF-8 at byte {}", error.valid_up_to());
+        Unreadable::new(message, HINT)
+    })
+}
+
 fn strict<'b>(body: &'b [u8], encoding: &'static Encoding) -> Result<Cow<'b, str>, Unreadable> {
     if encoding == UTF_8 {
-        return std::str::from_utf8(body)
-            .map(Cow::Borrowed)
-            .map_err(|error| {
-                let message = format!("not UTF-8 at byte {}", error.valid_up_to());
-                Unreadable::new(message, HINT)
-            });
+        return utf8(body).map(Cow::Borrowed);
     }
     let decoded = encoding.decode_without_bom_handling_and_without_replacement(body);
     decoded.ok_or_else(|| Unreadable::new(format!("not {} text", encoding.name()), HINT))
