@@ -31,6 +31,7 @@ begin
     values (one, ws, one, alice, 'quote', sha256('s'), '\x000102030405060708090a0b', sha256('v'), one);
     insert into secrets.audit (workspace_id, actor, action, subject_kind, subject)
     values (ws, alice, 'secret.create', 'secret', 'API_KEY');
+    insert into secrets.audit_heads (workspace_id) values (ws);
 
     insert into orchestration.flows (workspace_id, id, name, version, hash, revision) values (ws, 'brief', 'Brief', 1, digest, 0);
     insert into orchestration.flow_versions (workspace_id, flow_id, version, hash, document) values (ws, 'brief', 1, digest, '{}');
