@@ -48,6 +48,7 @@ create table secrets.authorizations (
 create index authorizations_connection on secrets.authorizations (connection_id, workspace_id);
 create index authorizations_data_key on secrets.authorizations (workspace_id, data_key_id);
 create index authorizations_started_by on secrets.authorizations (started_by);
+create index authorizations_expiry on secrets.authorizations (expires_at);
 
 alter table secrets.authorizations enable row level security, force row level security;
 
@@ -157,7 +158,7 @@ begin
             held.forced_at is null
             or held.forced_at < now() - interval '30 seconds'
             -- Such a refresh is under way: it is waited for.
-            or held.refreshing_until > now()
+            or coalesce(held.refreshing_until > now(), false)
         );
     if usable and not forced then
         verdict := 'ready';

@@ -11,7 +11,7 @@ use harness::Function;
 use runtime::PoolMode;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use testkit::{TestApp, global_quote};
+use testkit::{OAuthProvider, TestApp, ToolBuilder, global_quote};
 
 /// Every operation in an order in which each finds what it needs.
 const JOURNEY: [(&str, &str); 27] = [
@@ -44,6 +44,16 @@ const JOURNEY: [(&str, &str); 27] = [
     ("analytics", "read_execution"),
 ];
 
+/// A consent: each operation needs what the one before it brought, and a provider in between.
+const CONSENT: [(&str, &str); 6] = [
+    ("secrets", "connect"),
+    ("secrets", "callback"),
+    ("secrets", "confirm_connection"),
+    ("secrets", "read_connection"),
+    ("secrets", "list_connections"),
+    ("secrets", "disconnect"),
+];
+
 /// One database, one upstream, and for each of the two ways a person with a workspace of their own.
 struct Scene {
     app: TestApp,
@@ -54,7 +64,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let (app, alice, bob) = TestApp::with_two_workspaces().await;
+        Self::of(TestApp::start().await)
+    }
+
+    fn of(app: TestApp) -> Self {
+        let (alice, bob) = (app.alice(), app.bob());
         app.upstream().on("/query", global_quote());
         let upstream = app.upstream().base_url();
         let fill = |token: &str, workspace: String, unique: &str| {
@@ -140,6 +154,7 @@ pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)>
         ("MASTER_KEYS", secret(&config.master_keys)),
         ("EGRESS_ALLOW", config.egress_allow.clone()),
         ("CORS_ORIGINS", config.cors_origins.join(",")),
+        ("PUBLIC_URL", config.public_url.clone().unwrap_or_default()),
     ]
 }
 
@@ -177,9 +192,50 @@ async fn every_operation_answers_as_over_http() {
         assert!(!function.init.is_zero());
     }
     let driven: BTreeSet<(String, String)> = JOURNEY
+        .into_iter()
+        .chain(CONSENT)
         .map(|(group, verb)| (group.to_owned(), verb.to_owned()))
-        .into();
+        .collect();
     assert_eq!(driven, event::all().into_iter().collect());
+}
+
+#[tokio::test]
+async fn a_consent_goes_its_way_through_the_function() {
+    let provider = OAuthProvider::start().await;
+    let app = TestApp::setup()
+        .allow(&provider.host_port())
+        .config(|config| config.public_url = Some("https://tools.example.com".to_owned()))
+        .start()
+        .await;
+    let bob = app.bob();
+    let hosts = [provider.host_port()];
+    let secret = json!({ "name": "CLIENT_SECRET", "value": OAuthProvider::CLIENT_SECRET, "allowed_hosts": hosts });
+    assert_eq!(bob.post("/api/v1/secrets", &secret).await.status(), 201);
+    let auth = provider.authorization_code(&json!({}));
+    let tool = ToolBuilder::get("/me").id("list_issues");
+    bob.registers(tool.base_url(&provider.base_url()).auth(auth)).await;
+    let mut scene = Scene::of(app);
+    for (group, verb) in CONSENT {
+        let event = event::filled(group, verb, &scene.by_function);
+        let (told, body) = scene.answer(group, event).await;
+        assert!((200..300).contains(&told.status), "{group}/{verb}: {told:?}");
+        let fill = &mut scene.by_function;
+        if verb == "connect" {
+            fill.insert("CONNECTION_ID", body["id"].as_str().unwrap().to_owned());
+            let back = provider.consents(body["connect_url"].as_str().unwrap(), "bob@provider");
+            let back: BTreeMap<String, String> = url::form_urlencoded::parse(back.as_bytes())
+                .into_owned()
+                .collect();
+            fill.insert("STATE", back["state"].clone());
+            fill.insert("CODE", back["code"].clone());
+        }
+        if verb == "callback" {
+            let page = told.body.as_str().unwrap();
+            let (_, rest) = page.split_once("Confirmation code: ").unwrap();
+            fill.insert("CONFIRMATION", rest.chars().take(9).collect());
+        }
+    }
+    assert_eq!(provider.revoked().len(), 2);
 }
 
 #[tokio::test]

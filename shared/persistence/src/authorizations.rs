@@ -135,12 +135,28 @@ const TAKE_ANSWER: &str = "
            t.master_key_id
     from secrets.take_answer($1, $2, $3) as t";
 
+const EXPIRE: &str = "
+    delete from secrets.authorizations a
+    where a.id in (
+        select x.id
+        from secrets.authorizations x
+        where x.expires_at < now()
+        limit $1
+    )
+    returning a.id::text as id";
+
 pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("authorizations::forget", FORGET, Authenticated, Affected),
     statement!("authorizations::begin", BEGIN, Authenticated, Began),
     statement!("authorizations::answer", ANSWER, Authenticated, Affected),
     statement!("authorizations::take", TAKE, Authenticator, TakenRow),
-    statement!("authorizations::take_answer", TAKE_ANSWER, Authenticator, AnswerRow),
+    statement!("authorizations::expire", EXPIRE, ServiceRole, Affected),
+    statement!(
+        "authorizations::take_answer",
+        TAKE_ANSWER,
+        Authenticator,
+        AnswerRow
+    ),
 ];
 
 /// Forgets the person's consents for this connection, and those that were never finished.
@@ -158,6 +174,15 @@ pub async fn forget(
         .bind(person.0)
         .bind(connection.0);
     tx.all(query).await.map(drop)
+}
+
+/// As the system: forgets up to `limit` consents that were not finished in time. Answers how many.
+///
+/// # Errors
+/// The database's.
+pub async fn expire(tx: &mut Tx, limit: i64) -> Result<usize, Error> {
+    let query = query_as::<_, Affected>(EXPIRE).bind(limit);
+    Ok(tx.all(query).await?.len())
 }
 
 /// Begins a consent; answers until when it can be given.
@@ -206,9 +231,7 @@ pub async fn answer(
 /// [`Error::Unavailable`].
 pub async fn take(db: &Db, state_hash: &[u8; 32]) -> Result<Option<TakenAuthorization>, Error> {
     let hash = state_hash.as_slice();
-    let rows = db
-        .once(|| query_as::<_, TakenRow>(TAKE).bind(hash))
-        .await?;
+    let rows = db.once(|| query_as::<_, TakenRow>(TAKE).bind(hash)).await?;
     Ok(rows.into_iter().next().map(|row| TakenAuthorization {
         id: row.id,
         workspace_id: WorkspaceId(row.workspace_id),

@@ -218,13 +218,7 @@ pub async fn connect(
 ///
 /// # Errors
 /// The database's.
-pub async fn delete(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-    id: ConnectionId,
-) -> Result<bool, Error> {
-    let query = query_as::<_, Affected>(DELETE)
-        .bind(workspace.0)
-        .bind(id.0);
+pub async fn delete(tx: &mut Tx, workspace: WorkspaceId, id: ConnectionId) -> Result<bool, Error> {
+    let query = query_as::<_, Affected>(DELETE).bind(workspace.0).bind(id.0);
     Ok(tx.maybe(query).await?.is_some())
 }

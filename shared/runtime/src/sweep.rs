@@ -30,7 +30,7 @@ pub struct Swept {
     pub settled: u64,
     /// Rests of large outputs whose day is over.
     pub expired_outputs: u64,
-    /// Keys and places within limits whose time is over.
+    /// Keys, places within limits and consents whose time is over.
     pub forgotten: u64,
     /// Chores that failed; why is in the log.
     pub failed: Vec<&'static str>,
@@ -61,13 +61,14 @@ impl Swept {
 /// Rows of the ledger and of the limits that one round forgets.
 const KEYED: i64 = 1_000;
 
-/// Forgets what the ledger remembers and the limits count no more.
+/// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.
 async fn forget(db: &Db) -> Result<usize, persistence::Error> {
     let mut tx = db.begin_system().await?;
     let keys = persistence::idempotency::expire(&mut tx, KEYED).await?;
     let slots = persistence::limits::expire(&mut tx, KEYED).await?;
+    let consents = persistence::authorizations::expire(&mut tx, KEYED).await?;
     tx.commit().await?;
-    Ok(keys + slots)
+    Ok(keys + slots + consents)
 }
 
 /// One round: links the audit, wraps data keys with the current master key, retires old ones. What fails

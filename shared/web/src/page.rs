@@ -52,11 +52,18 @@ mod tests {
 
     #[tokio::test]
     async fn what_others_say_is_text_and_nothing_else() {
-        let page = page(Some(Code::InvalidRequest), "<b>", &["\"'&<script>alert(1)</script>"]);
+        let page = page(
+            Some(Code::InvalidRequest),
+            "<b>",
+            &["\"'&<script>alert(1)</script>"],
+        );
         assert_eq!(page.status(), 400);
         let body = page.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8(body.to_vec()).unwrap();
-        assert!(text.contains("<p>&quot;&#39;&amp;&lt;script&gt;alert(1)&lt;/script&gt;</p>"), "{text}");
+        assert!(
+            text.contains("<p>&quot;&#39;&amp;&lt;script&gt;alert(1)&lt;/script&gt;</p>"),
+            "{text}"
+        );
         assert!(text.contains("<h1>&lt;b&gt;</h1>"), "{text}");
     }
 }

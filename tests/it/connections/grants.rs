@@ -16,7 +16,9 @@ async fn client_credentials_are_got_once_and_shared() {
     assert_eq!(stand.account(&stand.app.member(), &tool).await, "client");
     assert_eq!(stand.provider.asked("client_credentials"), 1);
     // Other settings, another token.
-    let auth = stand.provider.client_credentials(&json!({ "scopes": ["read"] }));
+    let auth = stand
+        .provider
+        .client_credentials(&json!({ "scopes": ["read"] }));
     let narrow = stand.alice.registers(stand.tool("who_less", auth)).await;
     assert_eq!(stand.account(&stand.alice, &narrow).await, "client");
     assert_eq!(stand.provider.asked("client_credentials"), 2);
@@ -46,7 +48,9 @@ async fn every_form_of_a_lifetime_is_kept_to() {
 #[tokio::test]
 async fn an_assertion_is_exchanged() {
     let stand = Stand::new().await;
-    stand.stores("SHARED_KEY", "a-key-that-is-shared-with-the-provider").await;
+    stand
+        .stores("SHARED_KEY", "a-key-that-is-shared-with-the-provider")
+        .await;
     let auth = json!({ "method": "jwt_bearer", "jwt": {
         "token_url": stand.provider.url("/token"), "issuer": "robot@provider", "subject": "robot@provider",
         "key_ref": "${SHARED_KEY}", "algorithm": "HS256",
@@ -65,18 +69,26 @@ async fn an_assertion_is_exchanged() {
 async fn a_login_gives_a_token() {
     let stand = Stand::new().await;
     stand.stores("ROBOTS_PASSWORD", "the-robots-password").await;
-    let auth = |password: &str| json!({ "method": "two_step", "two_step": {
+    let auth = |password: &str| {
+        json!({ "method": "two_step", "two_step": {
         "url": stand.provider.url("/login"),
         "login": { "body": { "user": "robot", "password": password } },
         "token_path": "data.token", "expires_in_path": "data.expires_in",
-    } });
-    let tool = stand.alice.registers(stand.tool("who_logs_in", auth("${ROBOTS_PASSWORD}"))).await;
+    } })
+    };
+    let tool = stand
+        .alice
+        .registers(stand.tool("who_logs_in", auth("${ROBOTS_PASSWORD}")))
+        .await;
     assert_eq!(stand.account(&stand.alice, &tool).await, "robot");
     assert_eq!(stand.account(&stand.alice, &tool).await, "robot");
     assert_eq!(stand.provider.logins(), 1);
 
     stand.stores("WRONG_PASSWORD", "another-password").await;
-    let tool = stand.alice.registers(stand.tool("who_fails", auth("${WRONG_PASSWORD}"))).await;
+    let tool = stand
+        .alice
+        .registers(stand.tool("who_fails", auth("${WRONG_PASSWORD}")))
+        .await;
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["code"], "auth_failed", "{error}");
     assert_eq!(error["retryable"], false);
@@ -90,8 +102,15 @@ async fn what_the_provider_refuses_is_told_with_what_to_do() {
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["code"], "auth_failed", "{error}");
     assert_eq!(error["details"]["error"], "invalid_client");
-    assert!(error["hint"].as_str().unwrap().contains("client_auth"), "{error}");
-    assert_eq!(stand.provider.asked("client_credentials"), 1, "a refusal is not repeated");
+    assert!(
+        error["hint"].as_str().unwrap().contains("client_auth"),
+        "{error}"
+    );
+    assert_eq!(
+        stand.provider.asked("client_credentials"),
+        1,
+        "a refusal is not repeated"
+    );
     stand.provider.clients_are(Client::Basic);
     assert_eq!(stand.account(&stand.alice, &tool).await, "client");
 }
@@ -100,8 +119,12 @@ async fn what_the_provider_refuses_is_told_with_what_to_do() {
 async fn a_provider_that_stumbles_is_asked_again() {
     let stand = Stand::new().await;
     let tool = stand.client_tool().await;
-    stand.provider.next(Fault::Answer(Answer::text("busy").status(503)));
-    stand.provider.next(Fault::Answer(Answer::text("slow").status(429).header("Retry-After", "0")));
+    stand
+        .provider
+        .next(Fault::Answer(Answer::text("busy").status(503)));
+    stand.provider.next(Fault::Answer(
+        Answer::text("slow").status(429).header("Retry-After", "0"),
+    ));
     assert_eq!(stand.account(&stand.alice, &tool).await, "client");
     assert_eq!(stand.provider.asked("client_credentials"), 3);
 }
@@ -111,11 +134,21 @@ async fn a_provider_that_is_down_is_no_fault_of_the_credential() {
     let stand = Stand::new().await;
     let tool = stand.client_tool().await;
     for _ in 0..3 {
-        stand.provider.next(Fault::Answer(Answer::text("down").status(500)));
+        stand
+            .provider
+            .next(Fault::Answer(Answer::text("down").status(500)));
     }
     let error = stand.fails(&stand.alice, &tool).await;
-    assert_eq!((error["code"].as_str(), error["retryable"].as_bool()), (Some("upstream_5xx"), Some(true)), "{error}");
-    assert_eq!(stand.account(&stand.alice, &tool).await, "client", "and nothing of it stays");
+    assert_eq!(
+        (error["code"].as_str(), error["retryable"].as_bool()),
+        (Some("upstream_5xx"), Some(true)),
+        "{error}"
+    );
+    assert_eq!(
+        stand.account(&stand.alice, &tool).await,
+        "client",
+        "and nothing of it stays"
+    );
     for answer in [
         Answer::text("<html>hello</html>"),
         Answer::json(&json!({ "access_token": "short" })),
@@ -125,22 +158,37 @@ async fn a_provider_that_is_down_is_no_fault_of_the_credential() {
         stand.provider.next(Fault::Answer(answer));
         let error = stand.fails(&stand.alice, &tool).await;
         let code = error["code"].as_str().unwrap();
-        assert!(matches!(code, "invalid_response" | "response_too_large"), "{error}");
+        assert!(
+            matches!(code, "invalid_response" | "response_too_large"),
+            "{error}"
+        );
     }
     // Nobody listens there.
-    let auth = stand.provider.client_credentials(&json!({ "token_url": "http://127.0.0.1:1/token" }));
+    let auth = stand
+        .provider
+        .client_credentials(&json!({ "token_url": "http://127.0.0.1:1/token" }));
     let app = testkit::TestApp::setup()
         .allow(&stand.provider.host_port())
         .allow("127.0.0.1:1")
         .start_on_database_of(&stand.app)
         .await;
-    let tool = ToolBuilder::get("/me").id("nobody").base_url(&stand.provider.base_url()).auth(auth);
+    let tool = ToolBuilder::get("/me")
+        .id("nobody")
+        .base_url(&stand.provider.base_url())
+        .auth(auth);
     let hosts = json!({ "allowed_hosts": [stand.provider.host_port(), "127.0.0.1:1"] });
-    let changed = stand.alice.put("/api/v1/secrets/CLIENT_SECRET", &hosts).await;
+    let changed = stand
+        .alice
+        .put("/api/v1/secrets/CLIENT_SECRET", &hosts)
+        .await;
     assert_eq!(changed.status(), 200, "{}", changed.text());
     let tool = app.alice().registers(tool).await;
     let error = app.alice().executes(&tool, json!({})).await.json()["error"].clone();
-    assert_eq!((error["code"].as_str(), error["retryable"].as_bool()), (Some("connect_failed"), Some(true)), "{error}");
+    assert_eq!(
+        (error["code"].as_str(), error["retryable"].as_bool()),
+        (Some("connect_failed"), Some(true)),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -155,10 +203,17 @@ async fn no_token_is_in_any_answer_log_or_row() {
     // An upstream that says back what it was sent.
     stand.account(&stand.alice, &client).await;
     let echo = stand.provider.client_credentials(&json!({}));
-    let hosts = json!({ "allowed_hosts": [stand.provider.host_port(), stand.app.upstream().host_port()] });
-    stand.alice.put("/api/v1/secrets/CLIENT_SECRET", &hosts).await;
+    let hosts =
+        json!({ "allowed_hosts": [stand.provider.host_port(), stand.app.upstream().host_port()] });
+    stand
+        .alice
+        .put("/api/v1/secrets/CLIENT_SECRET", &hosts)
+        .await;
     stand.app.upstream().on("/echo", testkit::Reply::Echo);
-    let tool = stand.alice.registers(ToolBuilder::get("/echo").auth(echo)).await;
+    let tool = stand
+        .alice
+        .registers(ToolBuilder::get("/echo").auth(echo))
+        .await;
     let told = stand.alice.executes(&tool, json!({})).await;
     assert_eq!(told.status(), 200, "{}", told.text());
     stand.holds_no_token(&told.text());

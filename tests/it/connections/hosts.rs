@@ -63,7 +63,13 @@ async fn other_settings_are_another_connection() {
     stand.tokens_are_old();
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["code"], "auth_failed", "{error}");
-    assert!(!stand.provider.requests().iter().any(|request| request.path() == "/steal"));
+    assert!(
+        !stand
+            .provider
+            .requests()
+            .iter()
+            .any(|request| request.path() == "/steal")
+    );
     // And back again, it is there.
     let saved = stand.alice.put(&tool.saved_path(), &tool.document).await;
     assert_eq!(saved.status(), 200, "{}", saved.text());

@@ -32,17 +32,30 @@ async fn a_process_that_ends_before_the_save_is_followed_by_another() {
     stand.account(&stand.alice, &tool).await;
     stand.tokens_are_old();
     stand.app.sql(BREAK);
-    let calls = stand.provider.requests().iter().filter(|request| request.path() == "/me").count();
+    let calls = stand
+        .provider
+        .requests()
+        .iter()
+        .filter(|request| request.path() == "/me")
+        .count();
     let failed = stand.alice.executes(&tool, json!({})).await;
     assert_eq!(failed.status(), 503, "{}", failed.text());
     assert_eq!(stand.provider.asked("refresh_token"), 1);
-    let after = stand.provider.requests().iter().filter(|request| request.path() == "/me").count();
+    let after = stand
+        .provider
+        .requests()
+        .iter()
+        .filter(|request| request.path() == "/me")
+        .count();
     assert_eq!(after, calls, "what is not kept is not used");
     stand.app.sql(MEND);
 
     // That it was begun stands in the row; another process goes on when the lease is over.
     let second = stand.app.second().await;
-    assert_eq!(stand.single("select refreshing_until > now() from secrets.connections"), "t");
+    assert_eq!(
+        stand.single("select refreshing_until > now() from secrets.connections"),
+        "t"
+    );
     stand.leases_end();
     let done = second.alice().executes(&tool, json!({})).await;
     assert_eq!(done.status(), 200, "{}", done.text());
@@ -63,7 +76,10 @@ async fn where_the_provider_takes_no_token_twice_a_person_connects_again() {
     stand.leases_end();
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["code"], "auth_failed", "{error}");
-    assert!(error["hint"].as_str().unwrap().contains("Connect again"), "{error}");
+    assert!(
+        error["hint"].as_str().unwrap().contains("Connect again"),
+        "{error}"
+    );
     stand.connects(&stand.alice, &tool, "alice@provider").await;
     assert_eq!(stand.account(&stand.alice, &tool).await, "alice@provider");
 }
@@ -117,5 +133,8 @@ async fn an_end_during_a_refresh_stays_an_end() {
     stand.provider.release();
     let answer = call.await.unwrap();
     assert_eq!(answer.code(), "auth_failed", "{}", answer.text());
-    assert_eq!(stand.single("select count(*) from secrets.connections"), "0");
+    assert_eq!(
+        stand.single("select count(*) from secrets.connections"),
+        "0"
+    );
 }

@@ -41,13 +41,24 @@ async fn a_consent_that_was_withdrawn_asks_for_a_new_one() {
     for asked in [1, 1] {
         let error = stand.fails(&stand.alice, &tool).await;
         assert_eq!(error["code"], "auth_failed", "{error}");
-        assert!(error["hint"].as_str().unwrap().contains("POST /api/v1/connections"), "{error}");
+        assert!(
+            error["hint"]
+                .as_str()
+                .unwrap()
+                .contains("POST /api/v1/connections"),
+            "{error}"
+        );
         assert_eq!(error["details"]["connect"]["body"]["tool_id"], "who_am_i");
-        assert_eq!(stand.provider.asked("refresh_token"), asked, "asked once, then known");
+        assert_eq!(
+            stand.provider.asked("refresh_token"),
+            asked,
+            "asked once, then known"
+        );
     }
     let path = format!("/api/v1/connections/{}", connection["id"].as_str().unwrap());
     assert_eq!(stand.alice.get(&path).await.json()["status"], "expired");
-    let kept = stand.single("select count(*) from secrets.connections where ciphertext is not null");
+    let kept =
+        stand.single("select count(*) from secrets.connections where ciphertext is not null");
     assert_eq!(kept, "0");
     stand.connects(&stand.alice, &tool, "alice@provider").await;
     assert_eq!(stand.account(&stand.alice, &tool).await, "alice@provider");
@@ -63,7 +74,10 @@ async fn without_a_refresh_token_the_end_is_the_end() {
     stand.tokens_are_old();
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["code"], "auth_failed", "{error}");
-    assert_eq!(stand.single("select status from secrets.connections"), "expired");
+    assert_eq!(
+        stand.single("select status from secrets.connections"),
+        "expired"
+    );
     assert_eq!(stand.provider.asked("refresh_token"), 0);
 }
 
@@ -74,12 +88,16 @@ async fn a_passing_fault_costs_no_consent() {
     stand.connects(&stand.alice, &tool, "alice@provider").await;
     stand.tokens_are_old();
     for _ in 0..3 {
-        stand.provider.next(Fault::Answer(Answer::text("down").status(502)));
+        stand
+            .provider
+            .next(Fault::Answer(Answer::text("down").status(502)));
     }
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["retryable"], true, "{error}");
     let wrong = json!({ "error": "invalid_client" });
-    stand.provider.next(Fault::Answer(Answer::json(&wrong).status(401)));
+    stand
+        .provider
+        .next(Fault::Answer(Answer::json(&wrong).status(401)));
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["details"]["error"], "invalid_client", "{error}");
     assert_eq!(stand.account(&stand.alice, &tool).await, "alice@provider");

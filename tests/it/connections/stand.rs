@@ -32,7 +32,9 @@ impl Stand {
             provider,
             alice,
         };
-        stand.stores("CLIENT_SECRET", OAuthProvider::CLIENT_SECRET).await;
+        stand
+            .stores("CLIENT_SECRET", OAuthProvider::CLIENT_SECRET)
+            .await;
         stand
     }
 
@@ -46,7 +48,10 @@ impl Stand {
 
     /// A tool that asks the provider's API whose token it was called with.
     pub(crate) fn tool(&self, id: &str, auth: Value) -> ToolBuilder {
-        ToolBuilder::get("/me").id(id).base_url(&self.provider.base_url()).auth(auth)
+        ToolBuilder::get("/me")
+            .id(id)
+            .base_url(&self.provider.base_url())
+            .auth(auth)
     }
 
     /// A tool that each person connects.
@@ -70,15 +75,24 @@ impl Stand {
 
     /// Begins a consent.
     pub(crate) async fn begins(&self, who: &Persona, tool: &RegisteredTool) -> Value {
-        let begun = who.post("/api/v1/connections", &json!({ "tool_id": tool.id })).await;
+        let begun = who
+            .post("/api/v1/connections", &json!({ "tool_id": tool.id }))
+            .await;
         assert_eq!(begun.status(), 201, "{}", begun.text());
         begun.json()
     }
 
     /// The whole way of a person: link, consent as `account`, confirmation. Answers the connection.
-    pub(crate) async fn connects(&self, who: &Persona, tool: &RegisteredTool, account: &str) -> Value {
+    pub(crate) async fn connects(
+        &self,
+        who: &Persona,
+        tool: &RegisteredTool,
+        account: &str,
+    ) -> Value {
         let begun = self.begins(who, tool).await;
-        let query = self.provider.consents(begun["connect_url"].as_str().unwrap(), account);
+        let query = self
+            .provider
+            .consents(begun["connect_url"].as_str().unwrap(), account);
         let page = self.returns(&query).await;
         assert_eq!(page.status(), 200, "{}", page.text());
         let confirmed = self.confirms(who, &begun, &code_of(&page)).await;
@@ -87,7 +101,10 @@ impl Stand {
     }
 
     pub(crate) async fn confirms(&self, who: &Persona, begun: &Value, code: &str) -> Response {
-        let path = format!("/api/v1/connections/{}/confirm", begun["id"].as_str().unwrap());
+        let path = format!(
+            "/api/v1/connections/{}/confirm",
+            begun["id"].as_str().unwrap()
+        );
         who.post(&path, &json!({ "code": code })).await
     }
 
@@ -95,7 +112,10 @@ impl Stand {
     pub(crate) async fn account(&self, who: &Persona, tool: &RegisteredTool) -> String {
         let done = who.executes(tool, json!({})).await;
         assert_eq!(done.status(), 200, "{}", done.text());
-        done.json()["output"]["account"].as_str().unwrap().to_owned()
+        done.json()["output"]["account"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Runs the tool, which fails; the error.
@@ -107,7 +127,8 @@ impl Stand {
 
     /// As if the time of all access tokens were over.
     pub(crate) fn tokens_are_old(&self) {
-        self.app.sql("update secrets.connections set usable_until = now() - interval '1 second'");
+        self.app
+            .sql("update secrets.connections set usable_until = now() - interval '1 second'");
     }
 
     /// As if every lease were over.

@@ -40,7 +40,9 @@ impl From<Failure> for Refusal {
 pub(crate) fn granted(body: &[u8], masker: &Masker) -> Result<Granted, Refusal> {
     let members = members(body).ok_or_else(|| unreadable("is neither JSON nor a form"))?;
     // Some say 200 and an error.
-    if members.get("error").is_some_and(|error| !error.is_null()) && !members.contains_key("access_token") {
+    if members.get("error").is_some_and(|error| !error.is_null())
+        && !members.contains_key("access_token")
+    {
         return Err(refused_with(200, &members, masker));
     }
     let access = members
@@ -73,11 +75,13 @@ pub(crate) fn granted(body: &[u8], masker: &Masker) -> Result<Granted, Refusal> 
 
 /// Reads a 2xx answer of a login call.
 pub(crate) fn logged_in(body: &[u8], login: &TwoStep) -> Result<Granted, Refusal> {
-    let value: Value =
-        serde_json::from_slice(body).map_err(|_| unreadable("is no JSON"))?;
+    let value: Value = serde_json::from_slice(body).map_err(|_| unreadable("is no JSON"))?;
     let at = |path: &str| {
         let path = Path::parse(path).ok()?;
-        path.find(&value).ok().flatten().map(std::borrow::Cow::into_owned)
+        path.find(&value)
+            .ok()
+            .flatten()
+            .map(std::borrow::Cow::into_owned)
     };
     let found = at(&login.token_path.0);
     let Some(access) = found.as_ref().and_then(Value::as_str) else {
@@ -169,7 +173,11 @@ fn members(body: &[u8]) -> Option<Map<String, Value>> {
                 return None;
             }
             let pairs = form_urlencoded::parse(text.as_bytes());
-            Some(pairs.map(|(name, value)| (name.into_owned(), value.into())).collect())
+            Some(
+                pairs
+                    .map(|(name, value)| (name.into_owned(), value.into()))
+                    .collect(),
+            )
         }
     }
 }
@@ -192,17 +200,23 @@ fn lifetime(value: Option<&Value>) -> Option<f64> {
 fn scopes(value: Option<&Value>) -> Option<Vec<String>> {
     let text = value?.as_str()?;
     let scopes = text.split([' ', ',']).filter(|scope| !scope.is_empty());
-    let scopes: Vec<String> = scopes.take(100).map(|scope| scope.chars().take(200).collect()).collect();
+    let scopes: Vec<String> = scopes
+        .take(100)
+        .map(|scope| scope.chars().take(200).collect())
+        .collect();
     (!scopes.is_empty()).then_some(scopes)
 }
 
 /// What can be sent in a header (RFC 6750, 2.1) and be hidden elsewhere.
 fn token(text: &str) -> Result<SecretString, Refusal> {
-    let fit = (MIN_BYTES..=MAX_BYTES).contains(&text.len()) && text.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    let fit = (MIN_BYTES..=MAX_BYTES).contains(&text.len())
+        && text.bytes().all(|b| (0x21..=0x7e).contains(&b));
     if fit {
         Ok(text.into())
     } else {
-        Err(unreadable("holds a token that is no text of 8 to 16,384 visible ASCII characters"))
+        Err(unreadable(
+            "holds a token that is no text of 8 to 16,384 visible ASCII characters",
+        ))
     }
 }
 
@@ -228,16 +242,44 @@ mod tests {
     #[test]
     fn reads_tokens_in_every_form_that_providers_write() {
         for (body, lifetime, refresh) in [
-            (r#"{"access_token":"aaaaaaaaaa","token_type":"Bearer","expires_in":3600}"#, Some(3600.0), None),
-            (r#"{"access_token":"aaaaaaaaaa","expires_in":"3600","refresh_token":"rrrrrrrr"}"#, Some(3600.0), Some("rrrrrrrr")),
-            ("access_token=aaaaaaaaaa&scope=repo%2Cuser&token_type=bearer", None, None),
-            (r#"{"access_token":"aaaaaaaaaa","expires_in":0,"refresh_token":""}"#, None, None),
-            (r#"{"access_token":"aaaaaaaaaa","token_type":"bot","expires_in":null}"#, None, None),
+            (
+                r#"{"access_token":"aaaaaaaaaa","token_type":"Bearer","expires_in":3600}"#,
+                Some(3600.0),
+                None,
+            ),
+            (
+                r#"{"access_token":"aaaaaaaaaa","expires_in":"3600","refresh_token":"rrrrrrrr"}"#,
+                Some(3600.0),
+                Some("rrrrrrrr"),
+            ),
+            (
+                "access_token=aaaaaaaaaa&scope=repo%2Cuser&token_type=bearer",
+                None,
+                None,
+            ),
+            (
+                r#"{"access_token":"aaaaaaaaaa","expires_in":0,"refresh_token":""}"#,
+                None,
+                None,
+            ),
+            (
+                r#"{"access_token":"aaaaaaaaaa","token_type":"bot","expires_in":null}"#,
+                None,
+                None,
+            ),
         ] {
             let granted = read(body).unwrap();
-            assert_eq!(granted.tokens.access.expose_secret(), "aaaaaaaaaa", "{body}");
+            assert_eq!(
+                granted.tokens.access.expose_secret(),
+                "aaaaaaaaaa",
+                "{body}"
+            );
             assert_eq!(granted.lifetime, lifetime, "{body}");
-            let told = granted.tokens.refresh.as_ref().map(|token| token.expose_secret());
+            let told = granted
+                .tokens
+                .refresh
+                .as_ref()
+                .map(|token| token.expose_secret());
             assert_eq!(told, refresh, "{body}");
         }
     }
@@ -263,27 +305,50 @@ mod tests {
 
     #[test]
     fn an_error_is_one_whatever_its_status() {
-        let refusal = read(r#"{"error":"bad_refresh_token","error_description":"gone"}"#).unwrap_err();
+        let refusal =
+            read(r#"{"error":"bad_refresh_token","error_description":"gone"}"#).unwrap_err();
         assert!(refusal.gone);
         assert_eq!(refusal.failure.code, FailureCode::AuthFailed);
         for (status, body, code, gone) in [
-            (400, r#"{"error":"invalid_grant"}"#, FailureCode::AuthFailed, true),
-            (401, r#"{"error":"invalid_client"}"#, FailureCode::AuthFailed, false),
+            (
+                400,
+                r#"{"error":"invalid_grant"}"#,
+                FailureCode::AuthFailed,
+                true,
+            ),
+            (
+                401,
+                r#"{"error":"invalid_client"}"#,
+                FailureCode::AuthFailed,
+                false,
+            ),
             (404, "<html>", FailureCode::AuthFailed, false),
             (429, "", FailureCode::RateLimited, false),
             (503, "x", FailureCode::Upstream5xx, false),
         ] {
             let refusal = refused(status, body.as_bytes(), &Masker::none());
-            assert_eq!((refusal.failure.code, refusal.gone), (code, gone), "{status}");
+            assert_eq!(
+                (refusal.failure.code, refusal.gone),
+                (code, gone),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn the_providers_words_are_masked_and_short() {
         let masker = Masker::new(&["the-client-secret".into()]);
-        let body = format!(r#"{{"error":"invalid_client","error_description":"the-client-secret {}"}}"#, "x".repeat(999));
+        let body = format!(
+            r#"{{"error":"invalid_client","error_description":"the-client-secret {}"}}"#,
+            "x".repeat(999)
+        );
         let refusal = refused(400, body.as_bytes(), &masker);
-        let told = refusal.failure.details["error_description"].as_str().unwrap();
-        assert!(!told.contains("the-client-secret") && told.len() < 400, "{told}");
+        let told = refusal.failure.details["error_description"]
+            .as_str()
+            .unwrap();
+        assert!(
+            !told.contains("the-client-secret") && told.len() < 400,
+            "{told}"
+        );
     }
 }

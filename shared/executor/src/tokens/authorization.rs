@@ -38,7 +38,8 @@ pub(crate) fn authorization_url(
         TemplatePiece::Secret(_) | TemplatePiece::Token => None,
     });
     let client_id = plain.collect::<Option<String>>().ok_or_else(|| {
-        let message = "the tool's client_id is a secret, but it would stand in the link that people open";
+        let message =
+            "the tool's client_id is a secret, but it would stand in the link that people open";
         let fault = Fault::new("/tool_id", "not_connectable", message)
             .hint("write client_id into the tool as it is; only client_secret_ref is a secret");
         ConnectError::Invalid(vec![fault])
@@ -65,7 +66,10 @@ pub(crate) fn authorization_url(
 }
 
 /// RFC 9207: who answers is who was asked. Issuers are not configured, so their origin is what is compared.
-pub(crate) fn check_issuer(issuer: Option<&str>, code: &AuthorizationCode) -> Result<(), ConsentError> {
+pub(crate) fn check_issuer(
+    issuer: Option<&str>,
+    code: &AuthorizationCode,
+) -> Result<(), ConsentError> {
     let Some(issuer) = issuer else {
         return Ok(());
     };
@@ -91,7 +95,9 @@ pub(crate) fn random_text() -> Result<SecretString, vault::Error> {
 /// Eight letters, 40 bits: guessed five times at most.
 pub(crate) fn confirmation_code() -> Result<String, vault::Error> {
     let bytes: [u8; 8] = random_bytes()?;
-    let letters = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
+    let letters = bytes
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
     Ok(letters.collect())
 }
 

@@ -18,9 +18,7 @@ use vault::{Beginning, Confirmed, Granted, Returned};
 
 use super::answer;
 use super::ask::{Asking, WITHIN};
-use super::authorization::{
-    authorization_url, check_issuer, confirmation_code, hash, random_text,
-};
+use super::authorization::{authorization_url, check_issuer, confirmation_code, hash, random_text};
 use super::request::{self, Grant};
 use super::settings::{Named, Revocation};
 use crate::error::ExecuteError;
@@ -83,7 +81,9 @@ pub enum ConnectError {
     #[error("a connection of the whole workspace is made by an admin")]
     NeedsAdmin,
     /// Nothing waits to be confirmed.
-    #[error("no consent waits to be confirmed: it was not given yet, took too long, or the code was wrong too often")]
+    #[error(
+        "no consent waits to be confirmed: it was not given yet, took too long, or the code was wrong too often"
+    )]
     NothingToConfirm,
     /// The tool could not be read.
     #[error(transparent)]
@@ -141,12 +141,15 @@ impl Executor {
         }
         let tool = self.tool(caller, tool_id).await?;
         let (source, code) = consented(&tool).ok_or_else(|| {
-            let message = "the auth of this tool needs no consent: only oauth2_authorization_code does";
+            let message =
+                "the auth of this tool needs no consent: only oauth2_authorization_code does";
             ConnectError::Invalid(vec![Fault::new("/tool_id", "not_connectable", message)])
         })?;
         if owner.is_some_and(|owner| owner != code.per) {
             let message = match code.per {
-                ConnectionOwner::User => "each person connects this tool (auth.oauth2.per is \"user\")",
+                ConnectionOwner::User => {
+                    "each person connects this tool (auth.oauth2.per is \"user\")"
+                }
                 ConnectionOwner::Workspace => {
                     "this tool is connected for the workspace (auth.oauth2.per is \"workspace\")"
                 }
@@ -188,9 +191,17 @@ impl Executor {
             Err(vault::Error::Forbidden) => return Err(ConsentError::Changed),
             Err(error) => return Err(error.into()),
         };
-        let tool_id: ToolId = returned.tool_id.parse().map_err(|_| ConsentError::Changed)?;
-        let tool = self.tool(&caller, &tool_id).await;
-        let tool = tool.map_err(|_| ConsentError::Changed)?;
+        let tool_id: ToolId = returned
+            .tool_id
+            .parse()
+            .map_err(|_| ConsentError::Changed)?;
+        let tool = match self.tool(&caller, &tool_id).await {
+            Ok(tool) => tool,
+            Err(ExecuteError::Database(error)) => {
+                return Err(ConsentError::Vault(vault::Error::from(error)));
+            }
+            Err(_) => return Err(ConsentError::Changed),
+        };
         let (source, code) = consented(&tool).ok_or(ConsentError::Changed)?;
         if Named::of(source, &tool_id).fingerprint.as_slice() != returned.fingerprint {
             return Err(ConsentError::Changed);
@@ -266,8 +277,7 @@ impl Executor {
     pub async fn disconnect(&self, caller: &Caller, id: ConnectionId) -> Result<(), ConnectError> {
         let ended = self.vault.end_connection(caller, id).await?;
         let ended = ended.ok_or(ConnectError::NotFound)?;
-        if let (Some(tokens), Some(revocation)) =
-            (&ended.tokens, Revocation::read(&ended.settings))
+        if let (Some(tokens), Some(revocation)) = (&ended.tokens, Revocation::read(&ended.settings))
         {
             let told = self.tell(caller, id, &revocation, tokens).await;
             if told.is_none() {
@@ -292,15 +302,19 @@ impl Executor {
             tool_id: "connection".parse().ok()?,
             execution_id: ExecutionId(id.0),
         };
-        let templates = [&revocation.client_id].into_iter().chain(&revocation.client_secret);
-        let mut names: Vec<SecretName> =
-            templates.flat_map(Template::secrets).cloned().collect();
+        let templates = [&revocation.client_id]
+            .into_iter()
+            .chain(&revocation.client_secret);
+        let mut names: Vec<SecretName> = templates.flat_map(Template::secrets).cloned().collect();
         names.sort_unstable();
         names.dedup();
         let held = asking.secrets(&revocation.url, &names).await.ok()?;
         let client_id = render::fill(&revocation.client_id, &held).ok()?;
         let secret = revocation.client_secret.as_ref();
-        let secret = secret.map(|secret| render::fill(secret, &held)).transpose().ok()?;
+        let secret = secret
+            .map(|secret| render::fill(secret, &held))
+            .transpose()
+            .ok()?;
         let deadline = Instant::now() + WITHIN;
         let all = tokens.refresh.iter().map(|token| (token, "refresh_token"));
         for token in all.chain([(&tokens.access, "access_token")]) {

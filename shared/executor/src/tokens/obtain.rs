@@ -93,9 +93,9 @@ async fn taken(
     // A person's consent says itself where its tokens may go; other tokens go where their secrets may.
     let names = match source {
         TokenSource::AuthorizationCode(_) => Vec::new(),
-        TokenSource::ClientCredentials(_)
-        | TokenSource::JwtBearer(_)
-        | TokenSource::TwoStep(_) => request::names(source),
+        TokenSource::ClientCredentials(_) | TokenSource::JwtBearer(_) | TokenSource::TwoStep(_) => {
+            request::names(source)
+        }
     };
     let secrets: Vec<&str> = names.iter().map(domain::ids::SecretName::as_str).collect();
     let (mut stale, mut waited, mut claims, mut rounds) = (None, false, 0, 1);
@@ -111,7 +111,9 @@ async fn taken(
             host: wanted.host,
         };
         let vault = &exchange.executor.vault;
-        let taken = vault.take_token(exchange.caller, named.key(), &names, purpose).await;
+        let taken = vault
+            .take_token(exchange.caller, named.key(), &names, purpose)
+            .await;
         match taken.map_err(credentials::refused)? {
             Taken::Ready(token, version) => {
                 let refused = wanted.refused.is_some_and(|it| same(it, &token));
@@ -132,7 +134,9 @@ async fn taken(
             }
             Taken::Busy => {
                 waited = true;
-                let left = exchange.deadline.saturating_duration_since(tokio::time::Instant::now());
+                let left = exchange
+                    .deadline
+                    .saturating_duration_since(tokio::time::Instant::now());
                 let pause = WAITING.pause(rounds, random(), None, left);
                 tokio::time::sleep(pause.ok_or_else(not_refreshed)?).await;
                 rounds += 1;
@@ -183,7 +187,10 @@ async fn ended_at_once(exchange: &Exchange<'_>, claim: &Claim) -> Failure {
     );
     let why = serde_json::to_value(&failure).unwrap_or_default();
     let vault = &exchange.executor.vault;
-    if let Err(error) = vault.release_claim(exchange.caller, claim, &why, false).await {
+    if let Err(error) = vault
+        .release_claim(exchange.caller, claim, &why, false)
+        .await
+    {
         tracing::warn!(%error, connection_id = %claim.id, "a claim ends by itself");
     }
     failure
@@ -203,9 +210,9 @@ fn nobody(exchange: &Exchange<'_>, source: &TokenSource, state: &str) -> Ended {
             "The workspace's connection of this tool"
         }
         TokenSource::AuthorizationCode(_) => "Your connection of this tool",
-        TokenSource::ClientCredentials(_)
-        | TokenSource::JwtBearer(_)
-        | TokenSource::TwoStep(_) => "The connection of this tool",
+        TokenSource::ClientCredentials(_) | TokenSource::JwtBearer(_) | TokenSource::TwoStep(_) => {
+            "The connection of this tool"
+        }
     };
     let hint = match source {
         TokenSource::AuthorizationCode(code) if code.per == ConnectionOwner::Workspace => {

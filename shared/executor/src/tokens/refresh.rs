@@ -165,7 +165,9 @@ impl Refresh {
         let deadline = Instant::now() + SAVE_WITHIN;
         let mut attempt = 1;
         loop {
-            let kept = vault.keep_tokens(&self.asking.caller, &self.claim, granted).await;
+            let kept = vault
+                .keep_tokens(&self.asking.caller, &self.claim, granted)
+                .await;
             let error = match kept {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
@@ -182,7 +184,9 @@ impl Refresh {
 
     async fn give_up(&self, why: &Value, gone: bool) {
         let vault = &self.asking.executor.vault;
-        let given = vault.release_claim(&self.asking.caller, &self.claim, why, gone).await;
+        let given = vault
+            .release_claim(&self.asking.caller, &self.claim, why, gone)
+            .await;
         if let Err(error) = given {
             tracing::warn!(%error, connection_id = %self.claim.id, "a claim ends by itself");
         }

@@ -52,8 +52,11 @@ pub(crate) struct Request {
 /// The secrets that a token is obtained with, each once, in order.
 pub(crate) fn names(source: &TokenSource) -> Vec<SecretName> {
     let templates = binding::obtaining(source);
-    let mut names: Vec<SecretName> =
-        templates.into_iter().flat_map(Template::secrets).cloned().collect();
+    let mut names: Vec<SecretName> = templates
+        .into_iter()
+        .flat_map(Template::secrets)
+        .cloned()
+        .collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -236,12 +239,15 @@ impl Request {
     }
 
     fn saw(&mut self, held: &Credentials) {
-        self.seen.extend(held.secrets.iter().map(|(_, value)| value.clone()));
+        self.seen
+            .extend(held.secrets.iter().map(|(_, value)| value.clone()));
     }
 }
 
 fn filled(template: Option<&Template>, held: &Credentials) -> Result<Option<String>, Failure> {
-    template.map(|template| render::fill(template, held)).transpose()
+    template
+        .map(|template| render::fill(template, held))
+        .transpose()
 }
 
 fn header(text: &str) -> Result<HeaderValue, Failure> {
@@ -253,7 +259,9 @@ fn header(text: &str) -> Result<HeaderValue, Failure> {
 fn unfit(what: &str) -> Failure {
     Failure::new(
         FailureCode::SecretMissing,
-        format!("A secret of the token request does not fit into {what}: it holds a control character."),
+        format!(
+            "A secret of the token request does not fit into {what}: it holds a control character."
+        ),
         "Store the secret again without it.",
     )
 }

@@ -29,7 +29,12 @@ impl Named {
         let (kind, name, personal, settings) = match source {
             TokenSource::ClientCredentials(client) => {
                 let settings = client_settings(client);
-                ("oauth2_client_credentials", "client_credentials", false, settings)
+                (
+                    "oauth2_client_credentials",
+                    "client_credentials",
+                    false,
+                    settings,
+                )
             }
             TokenSource::AuthorizationCode(code) => {
                 let name = code.connection.as_deref().unwrap_or(tool_id.as_str());
@@ -143,9 +148,13 @@ fn template(body: &JsonTemplate) -> Value {
     match body {
         JsonTemplate::Constant(value) => json!({ "constant": value }),
         JsonTemplate::Text(value) => text(value),
-        JsonTemplate::List(items) => json!({ "list": items.iter().map(template).collect::<Value>() }),
+        JsonTemplate::List(items) => {
+            json!({ "list": items.iter().map(template).collect::<Value>() })
+        }
         JsonTemplate::Object(members) => {
-            let members = members.iter().map(|(name, value)| json!([name, template(value)]));
+            let members = members
+                .iter()
+                .map(|(name, value)| json!([name, template(value)]));
             json!({ "object": members.collect::<Value>() })
         }
     }
@@ -177,7 +186,9 @@ impl Revocation {
 
 fn stored(pieces: &Value) -> Option<Template> {
     let pieces = pieces.as_array()?.iter().map(|piece| {
-        let secret = piece["secret"].as_str().and_then(|name| name.parse::<SecretName>().ok());
+        let secret = piece["secret"]
+            .as_str()
+            .and_then(|name| name.parse::<SecretName>().ok());
         match (piece["text"].as_str(), secret) {
             (Some(text), _) => Some(TemplatePiece::Text(text.to_owned())),
             (None, secret) => secret.map(TemplatePiece::Secret),

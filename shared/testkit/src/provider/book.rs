@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::one;
+use super::endpoints::one;
 
 type Form = [(String, String)];
 
@@ -93,9 +93,10 @@ impl Book {
     /// RFC 6749, 6; RFC 9700, 4.14: a refresh token that is used again ends what came of the consent.
     pub(super) fn refresh(&mut self, form: &Form, rotates: bool, grace: bool) -> Granted {
         let token = one(form, "refresh_token").unwrap_or_default().to_owned();
-        let at = self.families.iter().position(|family| {
-            family.current == token || family.before.contains(&token)
-        });
+        let at = self
+            .families
+            .iter()
+            .position(|family| family.current == token || family.before.contains(&token));
         let at = at.ok_or("invalid_grant")?;
         let family = &self.families[at];
         let last = family.before.last() == Some(&token);
