@@ -27,7 +27,8 @@ async fn answers_the_tool_with_its_config() {
         body,
         json!({
             "id": "get_weather", "name": "get_weather", "description": "A tool of a test.",
-            "version": 1, "hash": null, "enabled": true, "config": tool.document
+            "version": 1, "hash": null, "enabled": true, "source": "saved",
+            "config": tool.document
         })
     );
 }
@@ -160,7 +161,10 @@ async fn a_tool_that_the_operator_no_longer_allows_is_shown_with_the_reason_and_
     let url = app.database().url();
     let fenced = TestApp::setup()
         .without_private_upstreams()
-        .config(|config| config.database_url = url.into())
+        .config(|config| {
+            config.database_url = url.into();
+            config.code_tools.clear();
+        })
         .start()
         .await;
     let alice = fenced.alice();
