@@ -178,6 +178,38 @@ async fn reads_pages_by_offset_and_by_number() {
 }
 
 #[tokio::test]
+async fn reads_pages_of_lines_and_of_rows() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    for (format, first, second, joined) in [
+        (
+            "ndjson",
+            "{\"a\":1}\n{\"a\":2}\n",
+            "{\"a\":3}\n",
+            json!([{ "a": 1 }, { "a": 2 }, { "a": 3 }]),
+        ),
+        (
+            "csv",
+            "a\nx\ny\n",
+            "a\nz\n",
+            json!([{ "a": "x" }, { "a": "y" }, { "a": "z" }]),
+        ),
+    ] {
+        let pages = vec![Answer::text(first).into(), Answer::text(second).into()];
+        app.upstream().on_sequence("/items", pages);
+        let tool = ToolBuilder::get("/items")
+            .id(format)
+            .set("/response/format", format)
+            .set(
+                "/response/pagination",
+                json!({ "type": "page", "page_size": 2 }),
+            );
+        let tool = alice.registers(tool).await;
+        let response = alice.executes(&tool, json!({})).await;
+        assert_eq!(response.json()["output"], joined, "{}", response.text());
+    }
+}
+
+#[tokio::test]
 async fn a_search_by_post_is_read_with_the_cursor_in_its_body() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     let pages = vec![
