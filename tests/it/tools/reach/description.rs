@@ -86,7 +86,9 @@ impl Description {
         for owner in [item, operation] {
             for param in owner["parameters"].as_array().into_iter().flatten() {
                 let param = self.resolved(param);
-                let same = |other: &&Value| (&other["in"], &other["name"]) == (&param["in"], &param["name"]);
+                let same = |other: &&Value| {
+                    (&other["in"], &other["name"]) == (&param["in"], &param["name"])
+                };
                 listed.retain(|other| !same(other));
                 listed.push(param);
             }
@@ -99,7 +101,12 @@ impl Description {
             security: self.security(operation, &found),
             params: listed
                 .iter()
-                .filter(|param| matches!(param["in"].as_str(), Some("path" | "query" | "header" | "cookie")))
+                .filter(|param| {
+                    matches!(
+                        param["in"].as_str(),
+                        Some("path" | "query" | "header" | "cookie")
+                    )
+                })
                 .map(|param| self.param(param))
                 .collect(),
             found,
@@ -150,13 +157,18 @@ impl Description {
                 encoding: Value::Null,
             });
         }
-        let fields: Vec<&&Value> = listed.iter().filter(|param| param["in"] == "formData").collect();
+        let fields: Vec<&&Value> = listed
+            .iter()
+            .filter(|param| param["in"] == "formData")
+            .collect();
         if !fields.is_empty() {
             return Some(self.fields(operation, &fields));
         }
         let body = self.resolved(operation.get("requestBody")?);
         let content = body["content"].as_object()?;
-        let chosen = MEDIA_TYPES.iter().find_map(|kind| content.get_key_value(*kind));
+        let chosen = MEDIA_TYPES
+            .iter()
+            .find_map(|kind| content.get_key_value(*kind));
         let (media_type, content) = chosen.or_else(|| content.iter().next())?;
         Some(Body {
             media_type: media_type.clone(),
@@ -168,7 +180,9 @@ impl Description {
 
     /// 2.0: fields of a form are parameters.
     fn fields(&self, operation: &Value, fields: &[&&Value]) -> Body {
-        let consumes = operation.get("consumes").or_else(|| self.root.get("consumes"));
+        let consumes = operation
+            .get("consumes")
+            .or_else(|| self.root.get("consumes"));
         let multipart = consumes.is_some_and(|kinds| kinds.to_string().contains("multipart"));
         let named = |field: &&&Value| field["name"].as_str().unwrap().to_owned();
         let required: Vec<String> = fields
@@ -176,7 +190,10 @@ impl Description {
             .filter(|field| field["required"] == true)
             .map(named)
             .collect();
-        let properties: Map<String, Value> = fields.iter().map(|field| (named(field), (**field).clone())).collect();
+        let properties: Map<String, Value> = fields
+            .iter()
+            .map(|field| (named(field), (**field).clone()))
+            .collect();
         Body {
             media_type: MEDIA_TYPES[if multipart { 2 } else { 1 }].to_owned(),
             required: !required.is_empty(),
@@ -190,7 +207,9 @@ impl Description {
         let schemes = components
             .as_object()
             .or_else(|| self.root["securityDefinitions"].as_object());
-        let stated = operation.get("security").or_else(|| self.root.get("security"));
+        let stated = operation
+            .get("security")
+            .or_else(|| self.root.get("security"));
         let scopes = |name: &str| {
             let sets = stated.and_then(Value::as_array).into_iter().flatten();
             let mut scopes = sets.filter_map(|set| set.get(name)?.as_array());
@@ -198,11 +217,19 @@ impl Description {
         };
         let sets = found["security"].as_array().into_iter().flatten();
         sets.map(|set| {
-            let names = set.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let names = set
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
             names
                 .map(|name| Scheme {
                     definition: self
-                        .resolved(schemes.and_then(|all| all.get(name)).unwrap_or(&Value::Null))
+                        .resolved(
+                            schemes
+                                .and_then(|all| all.get(name))
+                                .unwrap_or(&Value::Null),
+                        )
                         .clone(),
                     scopes: scopes(name),
                 })

@@ -6,7 +6,13 @@ use url::Url;
 use super::description::{Body, Description, Operation, Param, Scheme};
 
 /// Headers that are credentials, whatever a description calls them.
-const CREDENTIALS: [&str; 5] = ["authorization", "api-key", "x-api-key", "x-auth-token", "token"];
+const CREDENTIALS: [&str; 5] = [
+    "authorization",
+    "api-key",
+    "x-api-key",
+    "x-auth-token",
+    "token",
+];
 
 /// A tool config under construction.
 #[derive(Default)]
@@ -57,21 +63,39 @@ pub(super) fn documents(description: &Description, operation: &Operation, id: &s
 
 /// The set's credential is sent there, so it is no input.
 fn is_credential(param: &Param, set: &[Scheme]) -> bool {
-    set.iter()
-        .any(|scheme| scheme.definition["in"] == param.place && scheme.definition["name"] == param.name)
+    set.iter().any(|scheme| {
+        scheme.definition["in"] == param.place && scheme.definition["name"] == param.name
+    })
 }
 
-fn document(description: &Description, operation: &Operation, set: &[Scheme], id: &str, levels: usize) -> Value {
+fn document(
+    description: &Description,
+    operation: &Operation,
+    set: &[Scheme],
+    id: &str,
+    levels: usize,
+) -> Value {
     let mut parts = Parts::default();
-    for param in operation.params.iter().filter(|param| !is_credential(param, set)) {
+    for param in operation
+        .params
+        .iter()
+        .filter(|param| !is_credential(param, set))
+    {
         place(description, param, operation, levels, &mut parts);
     }
     if let Some(body) = &operation.body {
         write_body(description, body, levels, &mut parts);
     }
     let mut path = operation.text("path").to_owned();
-    for param in operation.params.iter().filter(|param| param.place == "path") {
-        path = path.replace(&format!("{{{}}}", param.name), &format!("{{{}}}", slug(&param.name)));
+    for param in operation
+        .params
+        .iter()
+        .filter(|param| param.place == "path")
+    {
+        path = path.replace(
+            &format!("{{{}}}", param.name),
+            &format!("{{{}}}", slug(&param.name)),
+        );
     }
     let summary: String = operation
         .summary
@@ -101,7 +125,13 @@ fn document(description: &Description, operation: &Operation, set: &[Scheme], id
     document
 }
 
-fn place(description: &Description, param: &Param, operation: &Operation, levels: usize, parts: &mut Parts) {
+fn place(
+    description: &Description,
+    param: &Param,
+    operation: &Operation,
+    levels: usize,
+    parts: &mut Parts,
+) {
     let name = &param.name;
     let schema = description.plain(&param.schema, levels);
     let mut rule = param.style.clone();
@@ -117,7 +147,9 @@ fn place(description: &Description, param: &Param, operation: &Operation, levels
             parts.params.insert(input, rule.into());
         }
         "header" if CREDENTIALS.contains(&name.to_ascii_lowercase().as_str()) => {
-            parts.static_headers.insert(name.clone(), "${HEADER_CREDENTIAL}".into());
+            parts
+                .static_headers
+                .insert(name.clone(), "${HEADER_CREDENTIAL}".into());
         }
         "header" if name.eq_ignore_ascii_case("content-type") => {
             if let Some(body) = &operation.body {
@@ -172,7 +204,8 @@ fn write_body(description: &Description, body: &Body, levels: usize, parts: &mut
         let mut rule = Map::new();
         rule.insert("name".to_owned(), target.into());
         let encoding = body.encoding[name].as_object().into_iter().flatten();
-        let styled = encoding.filter(|(word, _)| fields == "form" && matches!(word.as_str(), "style" | "explode"));
+        let styled = encoding
+            .filter(|(word, _)| fields == "form" && matches!(word.as_str(), "style" | "explode"));
         rule.extend(styled.map(|(word, value)| (word.clone(), value.clone())));
         parts.body.insert(input, rule.into());
     }

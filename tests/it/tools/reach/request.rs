@@ -1,14 +1,17 @@
 //! Whether a built request is the one that the description asks for; judged by the independent reader's findings.
 
 use domain::request::{Body, Draft};
-use regex::Regex;
 use serde_json::Value;
 use url::Url;
 
 use super::description::{Description, Operation};
 
 /// What is wrong with the request.
-pub(super) fn fault(description: &Description, operation: &Operation, draft: &Draft) -> Option<String> {
+pub(super) fn fault(
+    description: &Description,
+    operation: &Operation,
+    draft: &Draft,
+) -> Option<String> {
     if draft.method.as_str() != operation.text("method") {
         return Some("another method".to_owned());
     }
@@ -19,20 +22,53 @@ pub(super) fn fault(description: &Description, operation: &Operation, draft: &Dr
 
 fn path(operation: &Operation, draft: &Draft) -> Option<String> {
     let base = Url::parse(operation.text("base_url")).unwrap();
-    if Some(draft.host.as_str()) != base.host_str() || Some(draft.port) != base.port_or_known_default() {
+    if Some(draft.host.as_str()) != base.host_str()
+        || Some(draft.port) != base.port_or_known_default()
+    {
         return Some("another host".to_owned());
     }
-    let whole = format!("{}{}", base.path().trim_end_matches('/'), operation.text("path"));
-    let expected: Vec<&str> = whole.split('/').filter(|segment| !segment.is_empty()).collect();
-    let placeholder = Regex::new(r"\\\{.*?\\\}").unwrap();
+    let whole = format!(
+        "{}{}",
+        base.path().trim_end_matches('/'),
+        operation.text("path")
+    );
+    let expected: Vec<&str> = whole
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     let same = expected.len() == draft.segments.len()
-        && expected.iter().zip(&draft.segments).all(|(expected, found)| {
-            let pattern = placeholder.replace_all(&regex::escape(expected), ".+").into_owned();
-            let whole = Regex::new(&format!("^{pattern}$")).unwrap();
-            whole.is_match(&found.text()) && !found.text().contains('{')
-        });
+        && expected
+            .iter()
+            .zip(&draft.segments)
+            .all(|(expected, found)| is_filled(expected, &found.text()));
     let slash = whole.len() > 1 && whole.ends_with('/');
     (!same || slash != draft.trailing_slash).then(|| "another path".to_owned())
+}
+
+/// Whether the text is the segment with something in the place of each placeholder.
+fn is_filled(segment: &str, mut text: &str) -> bool {
+    let mut rest = segment;
+    while let Some((literal, behind)) = rest.split_once('{') {
+        let Some((_, after)) = behind.split_once('}') else {
+            return false;
+        };
+        let Some(filled) = text.strip_prefix(literal) else {
+            return false;
+        };
+        // The value ends where the next literal begins.
+        let next = after.split('{').next().unwrap_or_default();
+        let end = match next {
+            "" if after.is_empty() => Some(filled.len()),
+            "" => Some(1),
+            next => filled.find(next),
+        };
+        match end {
+            Some(end) if end > 0 => text = &filled[end..],
+            Some(_) | None => return false,
+        }
+        rest = after;
+    }
+    rest == text && !text.contains('{')
 }
 
 fn params(description: &Description, operation: &Operation, draft: &Draft) -> Option<String> {
@@ -41,12 +77,18 @@ fn params(description: &Description, operation: &Operation, draft: &Draft) -> Op
         let name = param["name"].as_str().unwrap();
         let there = match param["in"].as_str().unwrap() {
             "path" => true,
-            "header" => draft.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)),
+            "header" => draft
+                .headers
+                .iter()
+                .any(|(known, _)| known.eq_ignore_ascii_case(name)),
             "query" => in_query(description, operation, draft, name),
             other => return Some(format!("a required parameter in {other}")),
         };
         if !there {
-            return Some(format!("the required {} parameter is not sent", param["in"]));
+            return Some(format!(
+                "the required {} parameter is not sent",
+                param["in"]
+            ));
         }
     }
     None
@@ -68,11 +110,20 @@ fn in_query(description: &Description, operation: &Operation, draft: &Draft, nam
         .map(|param| description.plain(&param.schema, 4))
         .unwrap_or_default();
     let members = schema["properties"].as_object();
-    direct || members.is_some_and(|members| draft.query.iter().any(|(known, _)| members.contains_key(known)))
+    direct
+        || members.is_some_and(|members| {
+            draft
+                .query
+                .iter()
+                .any(|(known, _)| members.contains_key(known))
+        })
 }
 
 fn body(description: &Description, operation: &Operation, draft: &Draft) -> Option<String> {
-    let kinds = operation.found["body_types"].as_array().cloned().unwrap_or_default();
+    let kinds = operation.found["body_types"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let Some(sent) = &draft.body else {
         let needed = operation.found["body_required"] == true;
         return needed.then(|| "the required body is not sent".to_owned());
@@ -82,7 +133,10 @@ fn body(description: &Description, operation: &Operation, draft: &Draft) -> Opti
         Body::Form(_) => "application/x-www-form-urlencoded",
         Body::Multipart(_) => "multipart/form-data",
         Body::Xml(_) => "application/xml",
-        Body::Text(_) => operation.body.as_ref().map_or("", |body| body.media_type.as_str()),
+        Body::Text(_) => operation
+            .body
+            .as_ref()
+            .map_or("", |body| body.media_type.as_str()),
     };
     if !kinds.iter().any(|kind| kind == media_type) {
         return Some(format!("a body of type {media_type}"));

@@ -59,8 +59,14 @@ impl Description {
             plain.insert("items".to_owned(), self.plain(items, levels - 1));
         }
         for name in ["oneOf", "anyOf"] {
-            if let Some(choices) = schema[name].as_array().filter(|_| !plain.contains_key("properties")) {
-                let choices: Vec<Value> = choices.iter().map(|choice| self.plain(choice, levels - 1)).collect();
+            if let Some(choices) = schema[name]
+                .as_array()
+                .filter(|_| !plain.contains_key("properties"))
+            {
+                let choices: Vec<Value> = choices
+                    .iter()
+                    .map(|choice| self.plain(choice, levels - 1))
+                    .collect();
                 plain.insert("anyOf".to_owned(), choices.into());
             }
         }
@@ -78,7 +84,10 @@ impl Description {
         let mut properties = Map::new();
         let mut required: Vec<Value> = Vec::new();
         self.gather(schema, levels, &mut properties, &mut required);
-        required.retain(|name| name.as_str().is_some_and(|name| properties.contains_key(name)));
+        required.retain(|name| {
+            name.as_str()
+                .is_some_and(|name| properties.contains_key(name))
+        });
         required.dedup();
         if !properties.is_empty() {
             plain.insert("properties".to_owned(), properties.into());
@@ -86,7 +95,13 @@ impl Description {
         }
     }
 
-    fn gather(&self, schema: &Value, levels: usize, properties: &mut Map<String, Value>, required: &mut Vec<Value>) {
+    fn gather(
+        &self,
+        schema: &Value,
+        levels: usize,
+        properties: &mut Map<String, Value>,
+        required: &mut Vec<Value>,
+    ) {
         let schema = self.resolved(schema);
         if levels == 0 {
             return;
@@ -121,7 +136,11 @@ pub(super) fn value(schema: &Value, all: bool) -> Value {
         return value(first, all);
     }
     let kind = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().find(|kind| *kind != "null").cloned().unwrap_or_default(),
+        Value::Array(kinds) => kinds
+            .iter()
+            .find(|kind| *kind != "null")
+            .cloned()
+            .unwrap_or_default(),
         kind => kind.clone(),
     };
     match kind.as_str().unwrap_or_default() {
@@ -129,10 +148,15 @@ pub(super) fn value(schema: &Value, all: bool) -> Value {
         "array" => {
             let least = schema["minItems"].as_u64().unwrap_or(1).clamp(1, 100);
             let most = schema["maxItems"].as_u64().unwrap_or(least);
-            (0..least.min(most)).map(|_| value(&schema["items"], all)).collect()
+            (0..least.min(most))
+                .map(|_| value(&schema["items"], all))
+                .collect()
         }
         "integer" => json!(schema["minimum"].as_f64().map_or(1, |least| {
-            #[allow(clippy::cast_possible_truncation, reason = "bounds of real descriptions")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "bounds of real descriptions"
+            )]
             let least = least.ceil() as i64;
             least
         })),
@@ -145,7 +169,9 @@ pub(super) fn value(schema: &Value, all: bool) -> Value {
 
 fn object(schema: &Value, all: bool) -> Value {
     let required = schema["required"].as_array();
-    let needed = |name: &String| required.is_some_and(|names| names.iter().any(|other| other == name.as_str()));
+    let needed = |name: &String| {
+        required.is_some_and(|names| names.iter().any(|other| other == name.as_str()))
+    };
     let properties = schema["properties"].as_object().into_iter().flatten();
     let chosen = properties.filter(|(name, _)| all || needed(name));
     Value::Object(
