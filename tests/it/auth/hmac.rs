@@ -126,6 +126,10 @@ async fn the_signature_is_the_last_parameter() {
         json!({ "symbol": "BTC/USD", "note": "a b&c=d" }),
     )
     .await;
+    // No input stands where the credential stands.
+    let forged = json!({ "symbol": "BTC", "timestamp": "1", "signature": "forged" });
+    accepted(&alice, &tool, forged).await;
+    assert_eq!(app.upstream().last_request().query().len(), 3);
 }
 
 /// Every part that can be signed, in one message.

@@ -211,6 +211,10 @@ fn token(
     } else {
         ""
     };
+    if place == Place::Cookie && prefix.is_some_and(|prefix| !prefix.is_empty()) {
+        let message = "a cookie's value has no space, so no prefix";
+        faults.add(&auth.at.name("prefix"), "invalid_cookie", message);
+    }
     let source = part(auth, method_source(auth), faults, source)?;
     Some(Auth::Token(TokenAuth {
         place,

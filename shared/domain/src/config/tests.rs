@@ -9,6 +9,7 @@ use crate::fault::Fault;
 mod badinputs;
 mod bodies;
 mod credentials;
+mod documented;
 mod refused_calls;
 mod refused_pages;
 mod refused_rules;

@@ -48,6 +48,14 @@ pub(super) fn sign(
             put(spot, text, call)?;
         }
     }
+    if rules.place == Place::Query {
+        // What will not be sent is not signed.
+        let name = render::in_query(&rules.key_name).to_string();
+        let query = without(call.url.query().unwrap_or_default(), &name);
+        let query = query.strip_suffix('&').unwrap_or_default();
+        call.url
+            .set_query(Some(query).filter(|query| !query.is_empty()));
+    }
     let message = message(rules, held, &along, call)?;
     let key = hmac::Key::new(algorithm(rules.algorithm), &key);
     let tag = hmac::sign(&key, &message);
@@ -115,17 +123,27 @@ fn put(spot: &Spot, text: &str, call: &mut Call<'_>) -> Result<(), Failure> {
     match spot {
         Spot::Header(name) => set_header(call, name, text),
         Spot::Query(name) => {
-            let mut query = call.url.query().unwrap_or_default().to_owned();
-            if !query.is_empty() {
-                query.push('&');
-            }
-            query.extend(render::in_query(name));
+            let name = render::in_query(name).to_string();
+            let mut query = without(call.url.query().unwrap_or_default(), &name);
+            query.push_str(&name);
             query.push('=');
             query.extend(render::in_query(text));
             call.url.set_query(Some(&query));
             Ok(())
         }
     }
+}
+
+/// The query without the parameter of this name, ready for another one: no input stands beside the credential.
+fn without(query: &str, name: &str) -> String {
+    let mut left = String::with_capacity(query.len() + 1);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if pair.split('=').next() != Some(name) {
+            left.push_str(pair);
+            left.push('&');
+        }
+    }
+    left
 }
 
 fn message(

@@ -1,7 +1,7 @@
 //! Signs a finished call: each attempt by itself, because time and nonce are part of a signature.
 
 use chrono::{DateTime, Utc};
-use domain::config::{Auth, Place, Template};
+use domain::config::{Auth, Place, Template, TemplatePiece};
 use domain::failure::{Failure, FailureCode};
 use domain::request::is_cookie_octet;
 use http::{HeaderName, HeaderValue};
@@ -100,6 +100,9 @@ fn check_cookies(auth: &Auth, held: &Credentials) -> Result<(), Failure> {
             .iter()
             .filter(|placed| placed.place == Place::Cookie)
             .try_for_each(|placed| check(&placed.name, &placed.value)),
+        Auth::Token(token) if token.place == Place::Cookie => {
+            check(&token.key_name, &Template(vec![TemplatePiece::Token]))
+        }
         Auth::None
         | Auth::ApiKeyHeader { .. }
         | Auth::ApiKeyQuery { .. }
