@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{Answer, FakeAws, Persona, RegisteredTool, Reply, TestApp, ToolBuilder, logs};
 
 use crate::skip::skip;

@@ -156,11 +156,10 @@ impl AwsStore {
                 (Step::Create, Err(Told::Exists | Told::Marked))
                 | (Step::Put, Err(Told::Marked)) => Step::Restore,
                 (Step::Create | Step::Put | Step::Restore, Err(Told::NotFound)) => Step::Create,
-                (
+                (Step::Put, Err(told @ Told::Exists))
+                | (
                     Step::Create | Step::Put | Step::Restore,
-                    Err(
-                        told @ (Told::Exists | Told::Marked | Told::Passing(..) | Told::Refused(_)),
-                    ),
+                    Err(told @ (Told::Passing(..) | Told::Refused(_))),
                 ) => return Err(told.into()),
             };
         }

@@ -72,10 +72,11 @@ impl Kept {
 
     fn slot(&self, key: Key, now: Instant) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is over goes at once, not when somebody asks for it: it is a secret.
+        // What is over goes at once, not when somebody asks for it: it is a secret. What somebody is about
+        // to read or waits for stays.
         slots.retain(|_, slot| {
-            slot.try_lock()
-                .map_or(true, |held| held.lives(self.ttl, now))
+            Arc::strong_count(slot) > 1
+                || slot.try_lock().is_ok_and(|held| held.lives(self.ttl, now))
         });
         if slots.len() >= CAPACITY && !slots.contains_key(&key) {
             slots.clear();
