@@ -56,7 +56,11 @@ fn order_of(request: &Captured) -> u32 {
 
 /// Every other order is one whose upstream honours keys.
 fn tool_of(number: u32) -> &'static str {
-    if number % 2 == 0 { "order" } else { "safe_order" }
+    if number.is_multiple_of(2) {
+        "order"
+    } else {
+        "safe_order"
+    }
 }
 
 /// Calls the order through a process of its own, which is killed when the upstream has it.
@@ -150,7 +154,10 @@ async fn no_effect_is_doubled_and_every_key_has_its_answer() {
         let key = request.header("idempotency-key").map(str::to_owned);
         requests.entry(order_of(&request)).or_default().push(key);
     }
-    assert_eq!(requests.len(), usize::try_from(UNANSWERED + ANSWERED).unwrap());
+    assert_eq!(
+        requests.len(),
+        usize::try_from(UNANSWERED + ANSWERED).unwrap()
+    );
     for (number, keys) in requests {
         let own = Some(format!("order-{number}"));
         if tool_of(number) == "order" {

@@ -63,7 +63,10 @@ pub(crate) struct ExecutionSucceeded {
 #[allow(dead_code, reason = "describes executor::Cut")]
 pub(crate) struct Truncated {
     /// Run the tool `read_more` with it for the rest; it is kept for a day. Absent when it could not be kept.
-    #[schema(required = false, example = "more_3f2504e04f8941d39a0c0305e82c33010000000000000000")]
+    #[schema(
+        required = false,
+        example = "more_3f2504e04f8941d39a0c0305e82c33010000000000000000"
+    )]
     cursor: String,
     /// Where something was taken out.
     at: Vec<TruncatedAt>,
@@ -172,7 +175,10 @@ fn answer(execution: Execution) -> Response {
 /// Says that no call was made: an earlier one with the same key was.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 const fn is_false(flag: &bool) -> bool {
     !*flag
 }

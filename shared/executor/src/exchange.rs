@@ -103,7 +103,10 @@ impl Exchange<'_> {
     ) -> Result<Tried, Ended> {
         let mut rendered = render::render(draft, rules.format, held)?;
         if let Some((name, value)) = &rules.key {
-            rendered.headers.entry(name).or_insert_with(|| value.clone());
+            rendered
+                .headers
+                .entry(name)
+                .or_insert_with(|| value.clone());
         }
         let signer = Signer::of(rules.auth, held, self.trace)?;
         let masker = self.trace.masker();
@@ -131,8 +134,14 @@ impl Exchange<'_> {
             call: &call,
             signer: signer.as_ref(),
         };
-        let tried =
-            attempt::send(outbound, prepared, rules.repetition, self.deadline, timeline).await;
+        let tried = attempt::send(
+            outbound,
+            prepared,
+            rules.repetition,
+            self.deadline,
+            timeline,
+        )
+        .await;
         if !rules.repetition.repeatable && rules.repetition.had_no_effect(&tried.result) {
             self.trace.unsafe_call_had_no_effect();
         }

@@ -94,7 +94,8 @@ pub(crate) fn derived(
         return None;
     }
     let identity = identity.map(|user| user.0);
-    let named = json!({ "workspace": workspace.0, "tool": tool, "user": identity, "fields": fields });
+    let named =
+        json!({ "workspace": workspace.0, "tool": tool, "user": identity, "fields": fields });
     Some(canonical::hash(&named))
 }
 

@@ -29,11 +29,15 @@ pub(crate) fn exceeded(by: Limited, limit: Option<&Limit>, retry_after: Duration
     let why = match by {
         Limited::Rate => {
             let rate = number(|limit| limit.rate_per_minute);
-            format!("The workspace may call this tool {rate} times a minute (limits.rate_per_minute).")
+            format!(
+                "The workspace may call this tool {rate} times a minute (limits.rate_per_minute)."
+            )
         }
         Limited::Concurrency => {
             let most = number(|limit| limit.concurrency);
-            format!("The workspace may run {most} calls of this tool at the same time (limits.concurrency).")
+            format!(
+                "The workspace may run {most} calls of this tool at the same time (limits.concurrency)."
+            )
         }
     };
     ExecuteError::QuotaExceeded { why, retry_after }
@@ -67,7 +71,10 @@ mod tests {
             },
         );
         let wait = Duration::from_secs(2);
-        for (by, word) in [(Limited::Rate, "60 times"), (Limited::Concurrency, "4 calls")] {
+        for (by, word) in [
+            (Limited::Rate, "60 times"),
+            (Limited::Concurrency, "4 calls"),
+        ] {
             let told = exceeded(by, limit.as_ref(), wait).to_string();
             assert!(told.contains(word), "{told}");
         }

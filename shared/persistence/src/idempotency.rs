@@ -279,11 +279,7 @@ pub async fn settle(
 ///
 /// # Errors
 /// [`Error::Forbidden`] below member; [`Error::Unavailable`].
-pub async fn leave(
-    db: &Db,
-    asking: Asking<'_>,
-    settlement: &Settlement<'_>,
-) -> Result<(), Error> {
+pub async fn leave(db: &Db, asking: Asking<'_>, settlement: &Settlement<'_>) -> Result<(), Error> {
     let claims = asking.principal.claims(Some(asking.workspace_id));
     db.once(|| {
         query_as::<_, Nothing>(LEAVE)

@@ -32,12 +32,8 @@ const EXPIRE: &str = "
       and s.execution_id = old.execution_id
     returning s.subject as id";
 
-pub(crate) const STATEMENTS: &[Statement] = &[statement!(
-    "limits::expire",
-    EXPIRE,
-    ServiceRole,
-    Affected
-)];
+pub(crate) const STATEMENTS: &[Statement] =
+    &[statement!("limits::expire", EXPIRE, ServiceRole, Affected)];
 
 /// Removes places of calls whose time is over, `most` at once; as the system. They count no more in any case.
 /// Answers how many: fewer than `most` is all.

@@ -103,16 +103,9 @@ async fn who_waits_for_a_call_that_fails_is_told_its_failure() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     let second = app.second().await;
     app.upstream().on("/quote", Reply::Hang(Vec::new()));
-    let tool = alice
-        .registers(quote().set("/api/timeout_ms", 1500))
-        .await;
+    let tool = alice.registers(quote().set("/api/timeout_ms", 1500)).await;
     let mut calls = tokio::task::JoinSet::new();
-    for who in [
-        alice.clone(),
-        alice.clone(),
-        second.alice(),
-        second.alice(),
-    ] {
+    for who in [alice.clone(), alice.clone(), second.alice(), second.alice()] {
         let tool = tool.clone();
         calls.spawn(async move { who.executes(&tool, json!({})).await });
     }

@@ -126,9 +126,7 @@ async fn of_many_at_once_one_is_made() {
 async fn a_call_that_goes_on_too_long_is_in_progress() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     app.upstream().on("/orders", json!({}));
-    let tool = alice
-        .registers(order().set("/api/timeout_ms", 200))
-        .await;
+    let tool = alice.registers(order().set("/api/timeout_ms", 2000)).await;
     with_key(&alice, &tool, "k", &json!({})).await;
     as_if_running(&app, "1 hour");
     let answer = with_key(&alice, &tool, "k", &json!({})).await;
@@ -254,8 +252,7 @@ async fn what_may_have_had_an_effect_is_told_again() {
     let safe = alice
         .registers(safe_order().id("safe").set("/retry/max_attempts", 1))
         .await;
-    app.upstream()
-        .on("/orders", Answer::text("no").status(503));
+    app.upstream().on("/orders", Answer::text("no").status(503));
     let first = with_key(&alice, &safe, "c", &json!({})).await;
     assert_eq!(first.code(), "upstream_5xx", "{}", first.text());
     app.upstream().on("/orders", json!({}));

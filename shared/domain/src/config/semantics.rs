@@ -120,7 +120,8 @@ fn key_header(
     };
     if stated || mapped {
         let message = format!("the header \"{header}\" is set by another part of the tool");
-        let hint = "the key needs a header of its own; an input that is the key goes to \"key_fields\"";
+        let hint =
+            "the key needs a header of its own; an input that is the key goes to \"key_fields\"";
         faults.advise(at, "conflict", message, hint);
     }
 }

@@ -55,7 +55,7 @@ impl Admission {
 /// An answer that was there already.
 pub(crate) enum Given {
     /// Of the execution that had this key.
-    Replayed(ExecutionId, Kept),
+    Replayed(ExecutionId, Box<Kept>),
     /// That execution's process died, and to make the call again might do it twice.
     Unknown(ExecutionId),
     /// Of an execution that asked the same.
@@ -206,7 +206,9 @@ impl Run<'_> {
     /// What the ledger kept; if it is an answer for many, those of this process are told too.
     fn given(&mut self, stored: &idempotency::Kept) -> Result<Given, Ended> {
         let kept = ledger::read(&stored.outcome).map_err(|error| {
-            database(persistence::Error::Corrupt(format!("a kept answer: {error}")))
+            database(persistence::Error::Corrupt(format!(
+                "a kept answer: {error}"
+            )))
         })?;
         let purpose = self.admission.key.as_ref().map(|key| key.purpose);
         Ok(match purpose {
@@ -218,7 +220,7 @@ impl Run<'_> {
                 }
                 Given::Cached(kept)
             }
-            Some(Purpose::Once) | None => Given::Replayed(stored.execution_id, kept),
+            Some(Purpose::Once) | None => Given::Replayed(stored.execution_id, Box::new(kept)),
         })
     }
 

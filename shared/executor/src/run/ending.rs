@@ -140,11 +140,7 @@ impl Run<'_> {
     }
 
     /// Records an outcome.
-    async fn tell(
-        &mut self,
-        outcome: &Result<Value, Failure>,
-        kept: Option<&(String, Duration)>,
-    ) {
+    async fn tell(&mut self, outcome: &Result<Value, Failure>, kept: Option<&(String, Duration)>) {
         match outcome {
             Ok(output) => {
                 let redacted = record::redacted(output, &self.tool.config.output.redact);

@@ -6,9 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::caller::{Door, Role};
 use domain::ids::ExecutionId;
 use persistence::executions::NewExecution;
-use persistence::idempotency::{
-    self, Admitted, Asking, Claim, Kept, Limited, Settlement, Watched,
-};
+use persistence::idempotency::{self, Admitted, Asking, Claim, Kept, Limited, Settlement, Watched};
 use persistence::limits::{self, Limit};
 use persistence::{Db, Error};
 use serde_json::json;
@@ -143,7 +141,10 @@ async fn a_key_given_back_is_free() {
         .unwrap();
     let watched = idempotency::watch(db, asking(&alice, second), first, &claim).await;
     assert_eq!(watched.unwrap(), Watched::Gone);
-    assert_eq!(takes(db, &alice, second, MINUTE, &claim).await, Admitted::Go);
+    assert_eq!(
+        takes(db, &alice, second, MINUTE, &claim).await,
+        Admitted::Go
+    );
     // It is no longer the first one's to give back.
     idempotency::leave(db, asking(&alice, first), &settlement)
         .await
@@ -295,8 +296,7 @@ async fn only_members_take_keys_and_only_in_their_workspace() {
     let (db, claim) = (&database.db, claim("k", true));
     for who in [&viewer, &intruder] {
         let id = new_id();
-        let admitted =
-            idempotency::admit(db, asking(who, id), MINUTE, Some(&claim), None).await;
+        let admitted = idempotency::admit(db, asking(who, id), MINUTE, Some(&claim), None).await;
         assert!(matches!(admitted, Err(Error::Forbidden)), "{admitted:?}");
         let watched = idempotency::watch(db, asking(who, id), id, &claim).await;
         assert!(matches!(watched, Err(Error::Forbidden)), "{watched:?}");
@@ -307,8 +307,14 @@ async fn only_members_take_keys_and_only_in_their_workspace() {
         let left = idempotency::leave(db, asking(who, id), &settlement).await;
         assert!(matches!(left, Err(Error::Forbidden)), "{left:?}");
     }
-    assert_eq!(takes(db, &alice, new_id(), MINUTE, &claim).await, Admitted::Go);
-    assert_eq!(takes(db, &bob, new_id(), MINUTE, &claim).await, Admitted::Go);
+    assert_eq!(
+        takes(db, &alice, new_id(), MINUTE, &claim).await,
+        Admitted::Go
+    );
+    assert_eq!(
+        takes(db, &bob, new_id(), MINUTE, &claim).await,
+        Admitted::Go
+    );
 }
 
 #[tokio::test]
@@ -317,9 +323,15 @@ async fn what_is_over_is_forgotten() {
     let (alice, db) = (database.persona("alice").await, &database.db);
     for (key, lease) in [("old", OVER), ("alive", MINUTE)] {
         let (claim, limit) = (claim(key, true), limit(None, Some(9)));
-        idempotency::admit(db, asking(&alice, new_id()), lease, Some(&claim), Some(&limit))
-            .await
-            .unwrap();
+        idempotency::admit(
+            db,
+            asking(&alice, new_id()),
+            lease,
+            Some(&claim),
+            Some(&limit),
+        )
+        .await
+        .unwrap();
     }
     database.sql("update orchestration.idempotency set expires_at = now() - interval '1 second'");
     let mut tx = db.begin_system().await.unwrap();
