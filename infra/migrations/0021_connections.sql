@@ -386,6 +386,28 @@ begin
 end
 $$;
 
+-- Who leaves a workspace leaves no tokens there. The provider is not told: that takes a call, and the person can do it there.
+create function secrets.forget_member() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    with gone as (
+        delete from secrets.connections c
+        where c.workspace_id = old.workspace_id
+          and c.user_id = old.user_id
+        returning c.id, c.name
+    )
+    insert into secrets.audit (workspace_id, action, subject_kind, subject, detail)
+    select old.workspace_id, 'connection.delete', 'connection', g.id::text,
+           json_build_object('name', g.name, 'user_id', old.user_id, 'why', 'the person left the workspace')
+    from gone g
+    where exists (select from identity.workspaces w where w.id = old.workspace_id);
+    return null;
+end
+$$;
+revoke execute on function secrets.forget_member() from public;
+create trigger forget_member after delete on identity.memberships
+    for each row execute function secrets.forget_member();
+
 revoke execute on function
     secrets.sealing_key(text, uuid, uuid, bytea, text),
     secrets.take_token(text, uuid, text, text, boolean, bytea, json, text[], int, boolean, uuid, int, text, uuid, text),

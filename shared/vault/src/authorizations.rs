@@ -69,7 +69,7 @@ pub struct Returned {
 #[derive(Clone, Debug)]
 pub enum Confirmed {
     /// It is connected.
-    Connected(ConnectionMeta),
+    Connected(Box<ConnectionMeta>),
     /// Nothing waits to be confirmed.
     Nothing,
     /// That is not the code that the page showed.
@@ -281,7 +281,9 @@ impl Vault {
         audit::append(&mut tx, &entry).await?;
         let meta = connections::by_id(&mut tx, workspace, token.id).await?;
         tx.commit().await?;
-        Ok(meta.map_or(Confirmed::Nothing, Confirmed::Connected))
+        Ok(meta.map_or(Confirmed::Nothing, |meta| {
+            Confirmed::Connected(Box::new(meta))
+        }))
     }
 
     /// Who began a consent, as somebody who acts: with the rights that the person has now.

@@ -5,7 +5,7 @@ use domain::ids::{ConnectionId, SecretName, WorkspaceId};
 use persistence::audit::{self, NewAudit};
 use persistence::connections::{self, ConnectionKey, ConnectionMeta, NewToken};
 use persistence::tokens::{self, HeldToken, SealedRow, TakenToken, TokenUse};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -361,10 +361,7 @@ pub(crate) fn sealed(
 ) -> Result<Sealed, Error> {
     let written = Written {
         access: tokens.access.expose_secret(),
-        refresh: tokens
-            .refresh
-            .as_ref()
-            .map(|refresh| refresh.expose_secret()),
+        refresh: tokens.refresh.as_ref().map(ExposeSecret::expose_secret),
     };
     seal_json(key, &token_context(workspace.0, id.0, version), &written)
 }

@@ -150,6 +150,25 @@ mod tests {
     }
 
     #[test]
+    fn tokens_open_for_their_connection_and_version_only() {
+        let key = random_key().unwrap();
+        let (one, two) = (Uuid::from_u128(3), Uuid::from_u128(4));
+        let sealed = seal(&key, &token_context(HOME, one, 2), b"tokens").unwrap();
+        for elsewhere in [
+            token_context(NEIGHBOUR, one, 2),
+            token_context(HOME, two, 2),
+            token_context(HOME, one, 1),
+            value_context(HOME, &one.to_string(), 2),
+            authorization_context(HOME, one, &2_i32.to_be_bytes()),
+        ] {
+            assert!(open(&key, &elsewhere, &sealed.nonce, &sealed.ciphertext).is_err());
+        }
+        let begun = seal(&key, &authorization_context(HOME, one, b"begun"), b"x").unwrap();
+        let answered = authorization_context(HOME, one, b"answered");
+        assert!(open(&key, &answered, &begun.nonce, &begun.ciphertext).is_err());
+    }
+
+    #[test]
     fn never_seals_twice_alike() {
         let key = random_key().unwrap();
         let one = seal(&key, b"", b"a value").unwrap();

@@ -180,3 +180,22 @@ async fn who_leaves_the_workspace_leaves_the_consent_half_done() {
     assert_eq!(stand.returns(&query).await.status(), 400);
     assert_eq!(stand.provider.asked("authorization_code"), 0);
 }
+
+#[tokio::test]
+async fn who_leaves_the_workspace_leaves_no_tokens_there() {
+    let stand = Stand::new().await;
+    let tool = stand.personal_tool().await;
+    let member = stand.app.member();
+    stand.connects(&stand.alice, &tool, "alice@provider").await;
+    stand.connects(&member, &tool, "member@provider").await;
+    stand.app.sql(&format!(
+        "delete from identity.memberships where user_id = '{}'",
+        member.user_id()
+    ));
+    assert_eq!(
+        stand.single("select count(*) from secrets.connections"),
+        "1"
+    );
+    assert!(stand.audit().ends_with("connection.delete"));
+    assert_eq!(stand.account(&stand.alice, &tool).await, "alice@provider");
+}

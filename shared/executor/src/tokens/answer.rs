@@ -231,7 +231,7 @@ fn unreadable(what: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
+    use secrecy::ExposeSecret;
 
     use super::*;
 
@@ -279,7 +279,7 @@ mod tests {
                 .tokens
                 .refresh
                 .as_ref()
-                .map(|token| token.expose_secret());
+                .map(ExposeSecret::expose_secret);
             assert_eq!(told, refresh, "{body}");
         }
     }

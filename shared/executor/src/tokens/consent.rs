@@ -259,7 +259,7 @@ impl Executor {
             .map(|c| c.to_ascii_uppercase())
             .collect();
         match self.vault.confirm_authorization(caller, id, &code).await? {
-            Confirmed::Connected(meta) => Ok(meta),
+            Confirmed::Connected(meta) => Ok(*meta),
             Confirmed::Nothing => Err(ConnectError::NothingToConfirm),
             Confirmed::WrongCode => {
                 let message = "this is not the code that the page showed";
