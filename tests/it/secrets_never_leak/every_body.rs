@@ -42,5 +42,5 @@ async fn not_beside_any_body() {
             .set("/body", body);
         scene.fails_in_every_way(kind, &tool).await;
     }
-    scene.left_nothing(&["upstream_error", "invalid_response", "timeout"]);
+    scene.left_nothing(&["upstream_error", "invalid_response", "unknown_outcome"]);
 }

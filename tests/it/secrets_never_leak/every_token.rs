@@ -116,7 +116,7 @@ async fn not_when_the_token_cannot_be_had() {
             let tool = ToolBuilder::get("/")
                 .id(&format!("{kind}_{}", fault.name).replace('-', "_"))
                 .set("/retry", json!({ "max_attempts": 1 }))
-                .set("/api/timeout_ms", 1_500)
+                .set("/api/timeout_ms", 600)
                 .auth(auth.clone());
             let code = scene.runs(tool, json!({})).await;
             assert!(code.is_some(), "{kind}, {}: it has no token", fault.name);
@@ -225,7 +225,7 @@ async fn not_of_a_consent() {
             .clone()
             .id(&format!("over_{}", fault.name).replace('-', "_"))
             .set("/api/path", "/over")
-            .set("/api/timeout_ms", 1_500);
+            .set("/api/timeout_ms", 600);
         let code = scene.runs(again, json!({})).await;
         assert!(code.is_some(), "{}", fault.name);
     }

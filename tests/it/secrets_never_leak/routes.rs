@@ -69,9 +69,10 @@ async fn the_search_finds_what_is_there() {
     for spelling in spellings(PLANTED) {
         let around = format!("before {spelling} behind");
         assert!(canaries.found(&around).is_some(), "{spelling}");
-        let line = json!({ "deep": [around] }).to_string();
-        assert!(canaries.found(&line).is_some(), "{line}");
     }
+    let line = json!({ "deep": [format!("before {PLANTED} behind")] }).to_string();
+    assert!(canaries.found(&line).is_some(), "{line}");
+    assert!(canaries.found(&json!(line).to_string()).is_some(), "{line}");
     for (before, behind) in [
         ("", ""),
         ("a", "b"),

@@ -15,8 +15,13 @@ impl Canaries {
     pub(crate) fn of(values: &[&str]) -> Self {
         let mut needles = Vec::new();
         for value in values {
+            // Each also as it stands in a JSON document: an answer, a line of the log, a row.
             let mut add = |name: &str, spelling: String| {
-                needles.push((format!("{name} of {value:?}"), spelling));
+                for spelling in [json_escaped(&spelling), spelling] {
+                    if !needles.iter().any(|(_, known)| *known == spelling) {
+                        needles.push((format!("{name} of {value:?}"), spelling));
+                    }
+                }
             };
             for (name, spelling) in plain(value) {
                 add(name, spelling);
@@ -30,16 +35,22 @@ impl Canaries {
 
     /// What the text holds, if it holds one.
     pub(crate) fn found(&self, text: &str) -> Option<&str> {
-        self.needles
-            .iter()
-            .find(|(_, spelling)| text.contains(spelling.as_str()))
-            .map(|(name, _)| name.as_str())
+        self.first(text).map(|(name, _)| name)
+    }
+
+    fn first(&self, text: &str) -> Option<(&str, usize)> {
+        self.needles.iter().find_map(|(name, spelling)| {
+            let at = text.find(spelling.as_str())?;
+            Some((name.as_str(), at))
+        })
     }
 
     /// Insists that a text holds none.
     pub(crate) fn none_in(&self, what: &str, text: &str) {
-        if let Some(found) = self.found(text) {
-            panic!("{what} holds the {found}: {}", excerpt(text));
+        if let Some((found, at)) = self.first(text) {
+            let from = text.floor_char_boundary(at.saturating_sub(600));
+            let to = text.ceil_char_boundary((at + 600).min(text.len()));
+            panic!("{what} holds the {found}: … {} …", &text[from..to]);
         }
     }
 
@@ -71,11 +82,6 @@ impl Canaries {
         }
         self.none_in("the log", &logs::text());
     }
-}
-
-/// The end of a text that is too long to read.
-fn excerpt(text: &str) -> &str {
-    &text[..text.floor_char_boundary(4_000)]
 }
 
 fn percent(text: &str, kept: &str, upper: bool) -> String {
