@@ -7,7 +7,7 @@ use testkit::{Captured, RegisteredTool, TestApp, ToolBuilder};
 fn tool(id: &str, properties: Value, body: Value) -> ToolBuilder {
     ToolBuilder::post("/in")
         .id(id)
-        .input(json!({ "type": "object", "properties": properties }))
+        .set("/input_schema/properties", properties)
         .set("/body", body)
 }
 

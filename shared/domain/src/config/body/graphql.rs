@@ -30,7 +30,13 @@ pub(super) fn read(text: &str) -> Result<GraphQlQuery, (String, &'static str)> {
     balanced(&tokens).map_err(|why| (why, "every bracket that opens is closed"))?;
     let mut operations = operations(&tokens)?;
     match (operations.pop(), operations.is_empty()) {
-        (Some(Operation { kind, .. }), true) if kind == "subscription" => Err((
+        (
+            Some(Operation {
+                kind: "subscription",
+                ..
+            }),
+            true,
+        ) => Err((
             "a subscription has no single answer".to_owned(),
             "write a query or a mutation",
         )),

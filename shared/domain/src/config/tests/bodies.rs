@@ -14,8 +14,8 @@ fn document(body: Value, mapping: Value) -> Value {
         "api": { "base_url": "https://api.example.com", "method": "POST", "path": "/x" },
         "input_schema": { "properties": { "a": { "type": "string" }, "b": { "type": "object" } } },
         "output_schema": {},
-        "body": body,
     });
+    document["body"] = body;
     if !mapping.is_null() {
         document["mapping"] = mapping;
     }

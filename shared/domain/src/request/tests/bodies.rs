@@ -14,10 +14,11 @@ fn tool(properties: Value, body: Value, mapping: Value) -> config::ToolConfig {
     let mut document = json!({
         "name": "t", "description": "d",
         "api": { "base_url": "https://api.example.com", "method": "POST", "path": "/x" },
-        "input_schema": { "properties": properties },
+        "input_schema": {},
         "output_schema": {},
-        "body": body,
     });
+    document["input_schema"]["properties"] = properties;
+    document["body"] = body;
     if !mapping.is_null() {
         document["mapping"] = mapping;
     }
