@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(masker.text(file), MASK);
         assert_eq!(
             masker.text("alice-of-the-api first/secret first%2Fsecret short 12345678"),
-            "••• ••• ••• short 12345678"
+            "••• ••• ••• short •••"
         );
         assert!(Masker::new(&[SecretString::from("{not json")]).text("not json") == "not json");
     }
