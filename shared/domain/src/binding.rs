@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{
-    Auth, ConnectionVar, Piece, SignaturePiece, Template, TokenSource, ToolConfig,
+    Auth, ConnectionVar, Endpoint, MessagePart, Piece, SignaturePiece, Template, TokenSource,
+    ToolConfig,
 };
 use crate::ids::SecretName;
 
@@ -28,7 +29,7 @@ pub fn named(config: &ToolConfig) -> Vec<Named> {
     let own: Option<BTreeSet<String>> = own.map(|host| BTreeSet::from([host]));
     let (at_token, both) = match &config.api.auth {
         Auth::Token(token) => {
-            let endpoint = token.source.endpoint().map(|url| url.bound_host());
+            let endpoint = token.source.endpoint().map(Endpoint::bound_host);
             let mut both = own.clone();
             if let (Some(hosts), Some(endpoint)) = (&mut both, endpoint) {
                 hosts.insert(endpoint);
@@ -99,7 +100,7 @@ pub fn signing(auth: &Auth) -> Vec<&SecretName> {
         | Auth::Custom { .. }
         | Auth::Token(_) => Vec::new(),
         Auth::Hmac(hmac) => {
-            let signed = hmac.message.iter().flat_map(|part| part.secrets());
+            let signed = hmac.message.iter().flat_map(MessagePart::secrets);
             let written = hmac.value.iter().filter_map(|piece| match piece {
                 SignaturePiece::Secret(name) => Some(name),
                 SignaturePiece::Text(_)

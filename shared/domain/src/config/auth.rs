@@ -216,12 +216,12 @@ fn token(
         faults.add(&auth.at.name("prefix"), "invalid_cookie", message);
     }
     let source = part(auth, method_source(auth), faults, source)?;
-    Some(Auth::Token(TokenAuth {
+    Some(Auth::Token(Box::new(TokenAuth {
         place,
         key_name: key_name.to_owned(),
         prefix: prefix.unwrap_or(bearer).to_owned(),
         source,
-    }))
+    })))
 }
 
 fn method_source(auth: Object<'_, '_>) -> &'static str {

@@ -57,7 +57,7 @@ pub enum Auth {
     /// AWS Signature Version 4.
     AwsSigV4(AwsSigV4),
     /// A token that is obtained first and then sent.
-    Token(TokenAuth),
+    Token(Box<TokenAuth>),
 }
 
 /// One place of a custom credential.

@@ -9,6 +9,7 @@ use domain::config::{
     Template, TemplatePiece, TimestampFormat,
 };
 use domain::failure::Failure;
+use http::HeaderValue;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -190,7 +191,7 @@ fn message(
             }
             MessagePart::Header(name) => {
                 let value = call.headers.get(name.as_str());
-                message.extend_from_slice(value.map(|value| value.as_bytes()).unwrap_or_default());
+                message.extend_from_slice(value.map(HeaderValue::as_bytes).unwrap_or_default());
             }
             MessagePart::Text(text) => {
                 message.extend_from_slice(render::fill(text, held)?.as_bytes());
