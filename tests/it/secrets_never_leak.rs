@@ -3,6 +3,7 @@
 mod every_body;
 mod every_kind;
 mod every_token;
+mod other_ways;
 mod panics;
 mod routes;
 mod scene;

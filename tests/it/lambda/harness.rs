@@ -89,6 +89,11 @@ impl Function {
         self.child.kill().await.unwrap();
     }
 
+    /// What it wrote to its log so far.
+    pub(crate) fn printed(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
     /// Sends one event and waits for the answer: for a REST API, status, headers and body.
     ///
     /// # Panics

@@ -1,5 +1,8 @@
 //! Every kind of credential that is sent as it is or signs what is sent, through every failure.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use testkit::ToolBuilder;
 
@@ -110,6 +113,11 @@ fn signing_kinds() -> Vec<(&'static str, Value)> {
             json!({ "method": "jwt_bearer", "jwt": { "issuer": "us", "audience": "them", "key_ref": "${JWT_KEY}",
             "algorithm": "HS256", "use": "direct" } }),
         ),
+        (
+            "jwt-pem",
+            json!({ "method": "jwt_bearer", "jwt": { "issuer": "us", "audience": "them", "key_ref": "${PEM}",
+            "algorithm": "ES256", "use": "direct" } }),
+        ),
     ]
 }
 
@@ -149,14 +157,40 @@ async fn not_one_that_is_sent_as_it_is() {
     scene.left_nothing(&CODES);
 }
 
+/// A private key as it is handed out: each of its lines is a secret.
+fn pem() -> String {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let text = STANDARD.encode(pair.to_pkcs8v1().unwrap());
+    let (first, rest) = text.split_at(64);
+    let (second, third) = rest.split_at(64);
+    format!("-----BEGIN PRIVATE KEY-----\n{first}\n{second}\n{third}\n-----END PRIVATE KEY-----\n")
+}
+
 #[tokio::test]
 async fn not_one_that_signs() {
-    let mut scene = scene().await;
+    let pem = pem();
+    let lines = pem.lines().filter(|line| !line.starts_with('-'));
+    let values: Vec<&str> = SECRETS
+        .iter()
+        .map(|(_, value)| *value)
+        .chain(lines)
+        .collect();
+    let secrets: Vec<(&str, &str)> = SECRETS.into_iter().chain([("PEM", pem.as_str())]).collect();
+    let mut scene = Scene::with(&secrets, &values, &[]).await;
     for (kind, auth) in signing_kinds() {
         let tool = ToolBuilder::get("/").auth(auth);
         scene.fails_in_every_way(kind, &tool).await;
     }
     scene.left_nothing(&CODES[..12]);
+    // An assertion is as good as a token while it lasts.
+    let sent = scene.app.upstream().requests();
+    let assertions: Vec<String> = sent
+        .iter()
+        .filter_map(|sent| sent.header("authorization")?.strip_prefix("Bearer "))
+        .map(str::to_owned)
+        .collect();
+    assert!(assertions.len() > 40, "{}", assertions.len());
+    scene.none_left_of(&assertions);
 }
 
 #[tokio::test]
