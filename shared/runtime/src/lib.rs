@@ -3,6 +3,7 @@
 pub mod config;
 mod lambda;
 mod start;
+mod sweep;
 pub mod telemetry;
 mod wire;
 
@@ -10,3 +11,4 @@ pub use config::Config;
 pub use lambda::serve;
 pub use persistence::PoolMode;
 pub use start::StartError;
+pub use sweep::{Swept, sweep_once};

@@ -251,6 +251,20 @@ impl TestApp {
         &self.rooms
     }
 
+    /// Does the chores of the background until there are none.
+    ///
+    /// # Panics
+    /// When one fails.
+    pub async fn sweeps(&self) {
+        loop {
+            let swept = runtime::sweep_once(&self.rooms.db, &self.rooms.vault).await;
+            assert!(swept.failed.is_empty(), "{swept:?}");
+            if swept.is_idle() {
+                return;
+            }
+        }
+    }
+
     /// The API that tools call unless they say otherwise.
     pub fn upstream(&self) -> &FakeUpstream {
         &self.upstream
