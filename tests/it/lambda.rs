@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder, global_quote};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 27] = [
+const JOURNEY: [(&str, &str); 29] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -33,6 +33,8 @@ const JOURNEY: [(&str, &str); 27] = [
     ("tools", "preview"),
     ("tools", "verify"),
     ("tools", "execute"),
+    ("secrets", "list_audit"),
+    ("secrets", "verify_audit"),
     ("tools", "save"),
     ("tools", "list_saved"),
     ("tools", "revise"),

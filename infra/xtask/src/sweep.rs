@@ -29,9 +29,13 @@ pub fn run() -> Result<(), String> {
         rewrapped += swept.rewrapped;
         retired += swept.retired;
     }
+    let left = runtime.block_on(vault.left_to_rewrap());
+    let left = match left.map_err(|error| error.to_string())? {
+        0 => "No data key needs a master key but the first.".to_owned(),
+        left => format!("{left} data keys need a master key that is not in MASTER_KEYS."),
+    };
     let told = format!(
-        "Linked {linked} rows of the audit, wrapped {rewrapped} data keys anew, retired {retired}. \
-         No data key needs a master key but the first."
+        "Linked {linked} rows of the audit, wrapped {rewrapped} data keys anew, retired {retired}. {left}"
     );
     writeln!(std::io::stdout(), "{told}").map_err(|error| error.to_string())
 }

@@ -47,6 +47,12 @@ row! {
     }
 }
 
+row! {
+    struct Count {
+        keys: i64,
+    }
+}
+
 const CURRENT: &str = "
     select k.id, k.wrapped, k.master_key_id
     from secrets.data_keys k
@@ -72,6 +78,11 @@ const REWRAP: &str = "
         master_key_id = $3
     where k.id = $1
     returning k.id::text as id";
+
+const OF_OTHERS: &str = "
+    select count(*) as keys
+    from secrets.data_keys k
+    where k.master_key_id <> $1";
 
 const RETIRE: &str = "
     update secrets.data_keys k
@@ -102,6 +113,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
         OwnedDataKey
     ),
     statement!("data_keys::rewrap", REWRAP, ServiceRole, Affected),
+    statement!("data_keys::of_other_masters", OF_OTHERS, ServiceRole, Count),
     statement!("data_keys::retire", RETIRE, ServiceRole, RetiredKey),
 ];
 
@@ -165,4 +177,13 @@ pub async fn rewrap(tx: &mut Tx, key: &DataKey) -> Result<bool, Error> {
 /// The database's.
 pub async fn retire(tx: &mut Tx, days: i32, limit: i64) -> Result<Vec<RetiredKey>, Error> {
     tx.all(query_as(RETIRE).bind(days).bind(limit)).await
+}
+
+/// As the system: how many keys another master key than this one wraps.
+///
+/// # Errors
+/// The database's.
+pub async fn of_other_masters(tx: &mut Tx, master_key_id: &str) -> Result<i64, Error> {
+    let count: Count = tx.one(query_as(OF_OTHERS).bind(master_key_id)).await?;
+    Ok(count.keys)
 }

@@ -17,6 +17,9 @@ const SECRETS: i64 = 20;
 /// A data key seals new values for so many days.
 const DATA_KEY_DAYS: i32 = 90;
 
+/// Rows of the ledger and of the limits that one round forgets.
+const KEYED: i64 = 1_000;
+
 /// What one round did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -58,19 +61,6 @@ impl Swept {
     }
 }
 
-/// Rows of the ledger and of the limits that one round forgets.
-const KEYED: i64 = 1_000;
-
-/// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.
-async fn forget(db: &Db) -> Result<usize, persistence::Error> {
-    let mut tx = db.begin_system().await?;
-    let keys = persistence::idempotency::expire(&mut tx, KEYED).await?;
-    let slots = persistence::limits::expire(&mut tx, KEYED).await?;
-    let consents = persistence::authorizations::expire(&mut tx, KEYED).await?;
-    tx.commit().await?;
-    Ok(keys + slots + consents)
-}
-
 /// One round: links the audit, wraps data keys with the current master key, retires old ones. What fails
 /// does not keep the rest from being done. Repeat until it is [idle](Swept::is_idle), or a second later.
 pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
@@ -97,4 +87,14 @@ async fn expired_outputs(db: &Db) -> Result<u64, persistence::Error> {
     let expired = outputs::expire(&mut tx).await?;
     tx.commit().await?;
     Ok(expired)
+}
+
+/// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.
+async fn forget(db: &Db) -> Result<usize, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let keys = persistence::idempotency::expire(&mut tx, KEYED).await?;
+    let slots = persistence::limits::expire(&mut tx, KEYED).await?;
+    let consents = persistence::authorizations::expire(&mut tx, KEYED).await?;
+    tx.commit().await?;
+    Ok(keys + slots + consents)
 }

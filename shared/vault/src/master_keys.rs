@@ -91,6 +91,11 @@ impl MasterKeys {
         Ok(SecretString::from(format!("{id}:{}", *encoded)))
     }
 
+    /// The id of the key that wraps new data keys.
+    pub(crate) fn current_id(&self) -> &str {
+        self.keys.first().map_or("", |key| key.id.as_str())
+    }
+
     /// The ids of the keys that wrap nothing new any more.
     pub(crate) fn older_ids(&self) -> Vec<&str> {
         self.keys.iter().skip(1).map(|key| key.id.as_str()).collect()

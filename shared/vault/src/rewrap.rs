@@ -37,6 +37,17 @@ pub(crate) async fn rewrap(db: &Db, masters: &MasterKeys, limit: i64) -> Result<
     stuck.map_or(Ok(done), Err)
 }
 
+/// How many data keys another master key than the current one wraps, configured or not.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn left(db: &Db, masters: &MasterKeys) -> Result<i64, Error> {
+    let mut tx = db.begin_system().await?;
+    let left = data_keys::of_other_masters(&mut tx, masters.current_id()).await?;
+    tx.commit().await?;
+    Ok(left)
+}
+
 fn anew(masters: &MasterKeys, key: &OwnedDataKey) -> Result<DataKey, Error> {
     let sealed = |why: String| Error::Sealed(format!("data key {}: {why}", key.id));
     let opened = masters

@@ -58,12 +58,21 @@ impl Vault {
     }
 
     /// Wraps up to `limit` data keys that an older master key wraps with the current one. Answers how
-    /// many; at 0 the older master keys can be taken away. As the system: for the operator.
+    /// many. As the system: for the sweep.
     ///
     /// # Errors
     /// [`Error::Sealed`] when one cannot be opened, after the others are done; the database's.
     pub async fn rewrap(&self, limit: i64) -> Result<usize, Error> {
         rewrap::rewrap(&self.0.db, &self.0.stores.builtin.masters, limit).await
+    }
+
+    /// How many data keys another master key than the current one still wraps, configured or not: at 0 the
+    /// older ones can be taken away. As the system: for the operator.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn left_to_rewrap(&self) -> Result<i64, Error> {
+        rewrap::left(&self.0.db, &self.0.stores.builtin.masters).await
     }
 
     /// Lets up to `limit` data keys that are older than so many days seal nothing new any more; what they

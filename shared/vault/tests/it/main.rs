@@ -287,8 +287,10 @@ async fn master_keys_are_rotated_without_touching_values() {
             .await
             .is_ok()
     );
+    assert_eq!(vault(&new).left_to_rewrap().await.unwrap(), 1);
     assert_eq!(both.rewrap(100).await.unwrap(), 1);
     assert_eq!(both.rewrap(100).await.unwrap(), 0);
+    assert_eq!(both.left_to_rewrap().await.unwrap(), 0);
     let after = vault(&new)
         .open_for_use(&alice, &names, to("a.example"))
         .await
