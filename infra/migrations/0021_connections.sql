@@ -195,7 +195,8 @@ begin
                    else (
                        select coalesce(json_agg(s.allowed_hosts order by n.at), '[]')
                        from unnest(secret_names) with ordinality as n (name, at)
-                       left join secrets.secrets s on s.workspace_id = workspace and s.name = n.name
+                       left join secrets.secrets s
+                           on s.workspace_id = workspace and s.name = n.name and s.state = 'ready'
                    )
                end::text,
                null::text
