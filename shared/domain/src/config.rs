@@ -30,6 +30,7 @@ use serde_json::{Map, Value};
 
 use crate::ids::{SecretName, ToolId};
 
+pub(crate) use auth::query_parameters;
 pub use body::{BodyKind, BodyRules, GraphQlQuery, Node, Rest, Variable};
 pub use credential::{
     Auth, AuthorizationCode, ClientAuth, ConnectionOwner, JwtAlgorithm, JwtBearer, LoginBody,

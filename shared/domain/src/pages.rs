@@ -19,7 +19,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::config::{Auth, PageKind, Pagination};
+use crate::config::{Auth, PageKind, Pagination, query_parameters};
 use crate::failure::{Failure, FailureCode};
 use crate::path::Path;
 use crate::request::Draft;
@@ -27,7 +27,6 @@ use crate::steps::{self, Step};
 use next::{Following, Next, one};
 use parameters::{number, stated};
 
-pub(crate) use parameters::credential_parameters;
 pub use parameters::first;
 
 /// Why no further page is asked for, though there may be one.
@@ -74,10 +73,7 @@ impl<'c> Pages<'c> {
     pub fn begin(rules: &'c Pagination, auth: &Auth, draft: Draft) -> Self {
         let mut pages = Self {
             rules,
-            own: credential_parameters(auth)
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            own: query_parameters(auth).map(str::to_owned).collect(),
             draft,
             base: None,
             first: None,

@@ -18,6 +18,7 @@ use crate::egress::Policy;
 use crate::schema::cut;
 use crate::walk::Faults;
 
+pub(crate) use slots::query_parameters;
 pub(super) use slots::{check_against, slots};
 
 /// Every field of every kind; which of them a kind has is said by [`Method::fields`].

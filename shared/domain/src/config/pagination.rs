@@ -1,8 +1,8 @@
 //! What `response.pagination` says: how the next page is asked for, and when to stop.
 
+use super::auth::query_parameters;
 use super::fields::{Names, Object};
 use super::{Api, BodyKind, Effects, Method, ResponseFormat, ResponsePath};
-use crate::pages::credential_parameters;
 use crate::path::Path;
 use crate::walk::{At, Faults};
 
@@ -300,7 +300,7 @@ fn target(
         let secret = |(other, value): &(String, super::Template)| {
             other == text && value.secrets().next().is_some()
         };
-        if credential_parameters(&api.auth).contains(&text) || api.params.iter().any(secret) {
+        if query_parameters(&api.auth).any(|own| own == text) || api.params.iter().any(secret) {
             let message = "a credential stands in this parameter";
             faults.add(&at, "conflict", message);
         }

@@ -30,15 +30,15 @@ pub(super) fn follow(draft: &Draft, target: &str, own: &[String]) -> Result<Draf
     if segments.last().is_some_and(String::is_empty) {
         segments.pop();
     }
-    let odd = |segment: &String| {
-        matches!(segment.as_str(), "" | "." | "..") || segment.chars().any(char::is_control)
+    let segments: Vec<Segment> = segments.into_iter().map(Segment::from).collect();
+    let odd = |segment: &Segment| {
+        segment.leads_elsewhere() || segment.text().chars().any(char::is_control)
     };
     if segments.iter().any(odd) {
         return Err(invalid(
             "has an empty part in its path, or one that leads elsewhere",
         ));
     }
-    let segments: Vec<Segment> = segments.into_iter().map(Segment::from).collect();
     let same = segments
         .iter()
         .map(Segment::text)

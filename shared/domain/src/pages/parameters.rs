@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::{Auth, PageKind, PageTarget, Pagination, Place, Template, TemplatePiece};
+use crate::config::{PageKind, PageTarget, Pagination, Template, TemplatePiece};
 use crate::request::{Body, Draft};
 
 /// Sets what the first page is asked with: where it begins (unless an input says so), and its size.
@@ -19,27 +19,6 @@ pub fn first(rules: &Pagination, draft: &mut Draft) {
         && stated(draft, to).is_none()
     {
         put(draft, to, Value::from(size));
-    }
-}
-
-/// The query parameters that a credential takes.
-pub(crate) fn credential_parameters(auth: &Auth) -> Vec<&str> {
-    match auth {
-        Auth::ApiKeyQuery { key_name, .. } => vec![key_name],
-        Auth::Hmac(hmac) if hmac.place == Place::Query => vec![&hmac.key_name],
-        Auth::Custom { placements } => placements
-            .iter()
-            .filter(|placement| placement.place == Place::Query)
-            .map(|placement| placement.name.as_str())
-            .collect(),
-        Auth::None
-        | Auth::ApiKeyHeader { .. }
-        | Auth::ApiKeyCookie { .. }
-        | Auth::Bearer { .. }
-        | Auth::Basic { .. }
-        | Auth::Hmac(_)
-        | Auth::AwsSigV4(_)
-        | Auth::Token(_) => Vec::new(),
     }
 }
 

@@ -77,6 +77,14 @@ pub(in crate::config) fn slots(auth: &Auth) -> Vec<Slot<'_>> {
     }
 }
 
+/// The query parameters that a credential takes.
+pub(crate) fn query_parameters(auth: &Auth) -> impl Iterator<Item = &str> {
+    slots(auth).into_iter().filter_map(|slot| match slot {
+        Slot::Query(name) => Some(name),
+        Slot::Header(_) | Slot::Cookie(_) => None,
+    })
+}
+
 /// Notes static headers and parameters that the credential would overwrite.
 pub(in crate::config) fn check_against(
     auth: &Auth,
