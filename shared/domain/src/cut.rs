@@ -9,6 +9,8 @@
 
 mod limits;
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use crate::rest::{Left, Rest};
@@ -20,6 +22,8 @@ use limits::Here;
 const SHORT: usize = 200;
 /// Places that are tried one by one when a cut breaks the schema in a way that its limits do not show.
 const MOST_TRIED: usize = 16;
+/// How much is looked at to find those places, in weight: about 100 MB of JSON.
+const MOST_LOOKED_AT: u64 = 300_000_000;
 
 /// An output with what was taken out of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +66,7 @@ pub fn cut(
         return None;
     }
     let here = Here::new(schema);
+    let looks = Cell::new(MOST_LOOKED_AT / whole);
     let must_fit = fits(output);
     let mut fixed = Vec::new();
     loop {
@@ -92,14 +97,17 @@ pub fn cut(
         }
         // Which of them does it? Those stay whole from now on; when none does alone, the first.
         let before = fixed.len();
-        let breaks = |(way, rest): &&(Vec<Step>, Rest)| !fits(&without(output, way, rest));
+        let breaks = |(way, rest): &&(Vec<Step>, Rest)| {
+            looks.set(looks.get().saturating_sub(1));
+            looks.get() > 0 && !fits(&without(output, way, rest))
+        };
         let broken = rests.iter().take(MOST_TRIED).filter(breaks);
         let broken: Vec<_> = broken.map(|(way, _)| way.clone()).collect();
         fixed.extend(broken);
         if fixed.len() == before {
             fixed.extend(rests.into_iter().map(|(way, _)| way).take(1));
         }
-        if fixed.len() > MOST_TRIED {
+        if fixed.len() > MOST_TRIED || looks.get() == 0 {
             return None;
         }
     }

@@ -257,3 +257,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_takes_too_many_looks_stays_whole() {
+    // Of each pair of lists one must be whole: found only by trying, one list after the other.
+    let names: Vec<String> = (0..24).map(|n| format!("k{n}")).collect();
+    let lists = |length: usize| -> Value {
+        let lists = names
+            .iter()
+            .map(|name| (name.clone(), json!(vec![1; length])));
+        Value::Object(lists.collect())
+    };
+    let schema = |length: usize| {
+        let whole = |name: &String| json!({ "properties": { name: { "minItems": length } } });
+        let pairs = names
+            .chunks(2)
+            .map(|pair| json!({ "anyOf": [whole(&pair[0]), whole(&pair[1])] }));
+        let properties: Map<String, Value> =
+            names.iter().map(|name| (name.clone(), json!({}))).collect();
+        json!({ "properties": properties, "not": { "not": { "allOf": pairs.collect::<Vec<_>>() } } })
+    };
+    for (length, looks_allowed) in [(100, 200..=300), (40_000, 40..=70)] {
+        let (output, schema) = (lists(length), schema(length));
+        let compiled = Compiled::new(&schema).unwrap();
+        let looks = std::cell::Cell::new(0);
+        let fits = |value: &Value| {
+            looks.set(looks.get() + 1);
+            compiled.is_valid(value)
+        };
+        let cut = cut(&output, 100, &schema, &fits);
+        assert!(cut.is_none_or(|cut| compiled.is_valid(&cut.output)));
+        assert!(
+            looks_allowed.contains(&looks.get()),
+            "{length}: {}",
+            looks.get()
+        );
+    }
+}
