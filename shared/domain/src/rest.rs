@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use crate::tokens::{self, ELEMENT, weigh, weigh_byte, weigh_name};
 
+/// Stands where a value is not stored.
+const REDACTED: &str = "[redacted]";
+
 /// What was taken out at one place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rest {
@@ -59,6 +62,49 @@ impl Rest {
     /// How many elements, characters or members there were.
     pub fn total(&self) -> u64 {
         self.kept + self.left.count()
+    }
+}
+
+impl Rest {
+    /// Replaces the value at this JSON pointer into the whole output, as far as it was taken out here: what is
+    /// not to be stored is not kept either.
+    pub fn redact(&mut self, pointer: &str) {
+        let inside = |whole: &str, part: &str| {
+            let behind = part.strip_prefix(whole);
+            behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
+        };
+        if inside(pointer, &self.at) {
+            match &mut self.left {
+                Left::Items(items) => items.fill(REDACTED.into()),
+                Left::Text(text) => REDACTED.clone_into(text),
+                Left::Members(members) => {
+                    members
+                        .values_mut()
+                        .for_each(|value| *value = REDACTED.into());
+                }
+            }
+            return;
+        }
+        if !inside(&self.at, pointer) {
+            return;
+        }
+        let below = &pointer[self.at.len() + 1..];
+        let (token, behind) = match below.find('/') {
+            Some(slash) => below.split_at(slash),
+            None => (below, ""),
+        };
+        let child = match &mut self.left {
+            Left::Items(items) => {
+                let index: Option<u64> = token.parse().ok();
+                let index = index.and_then(|index| index.checked_sub(self.kept));
+                index.and_then(|index| items.get_mut(usize::try_from(index).ok()?))
+            }
+            Left::Text(_) => None,
+            Left::Members(members) => members.get_mut(&token.replace("~1", "/").replace("~0", "~")),
+        };
+        if let Some(value) = child.and_then(|child| child.pointer_mut(behind)) {
+            *value = REDACTED.into();
+        }
     }
 }
 
@@ -269,6 +315,72 @@ mod tests {
             Cursor { rest: 1, ..cursor },
         ] {
             assert_eq!(part(&rests, beyond, 10), None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_to_be_stored_is_replaced() {
+        let rest = |at: &str, kept, left| Rest {
+            at: at.to_owned(),
+            kept,
+            left,
+        };
+        let rows = || {
+            Left::Items(vec![
+                json!({ "card": "1", "n": 1 }),
+                json!({ "card": "2", "n": 2 }),
+            ])
+        };
+        let members = || Left::Members(Map::from_iter([("a/b".to_owned(), json!([7, 8]))]));
+        let one = json!([{ "card": "[redacted]", "n": 1 }, { "card": "2", "n": 2 }]);
+        for (mut rest, pointer, left) in [
+            (rest("/rows", 5, rows()), "/rows/5/card", one.clone()),
+            (rest("", 5, rows()), "/5/card", one),
+            (
+                rest("/rows", 5, rows()),
+                "/rows/6",
+                json!([{ "card": "1", "n": 1 }, "[redacted]"]),
+            ),
+            (
+                rest("/rows", 5, rows()),
+                "/rows",
+                json!(["[redacted]", "[redacted]"]),
+            ),
+            (
+                rest("/rows", 5, rows()),
+                "",
+                json!(["[redacted]", "[redacted]"]),
+            ),
+            (
+                rest("/x/0", 5, Left::Text("end".to_owned())),
+                "/x",
+                json!("[redacted]"),
+            ),
+            (
+                rest("/x", 5, Left::Text("end".to_owned())),
+                "/x/0",
+                json!("end"),
+            ),
+            (
+                rest("/m", 1, members()),
+                "/m/a~1b/1",
+                json!({ "a/b": [7, "[redacted]"] }),
+            ),
+            (
+                rest("/m", 1, members()),
+                "/m",
+                json!({ "a/b": "[redacted]" }),
+            ),
+            (
+                rest("/m", 1, members()),
+                "/mm/a~1b",
+                json!({ "a/b": [7, 8] }),
+            ),
+            (rest("/m", 1, members()), "/m/c", json!({ "a/b": [7, 8] })),
+        ] {
+            rest.redact(pointer);
+            let stored = serde_json::to_value(&rest).unwrap();
+            assert_eq!(stored["left"], left, "{} {pointer}", rest.at);
         }
     }
 

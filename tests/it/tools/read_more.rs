@@ -192,6 +192,36 @@ async fn what_is_kept_holds_no_secret() {
 }
 
 #[tokio::test]
+async fn what_is_redacted_is_neither_kept_nor_written_to_the_log_by_reading_on() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    let mut body = report();
+    body["rows"][150]["name"] = json!("card 4111-1111");
+    app.upstream().on("/report", Answer::json(&body));
+    let tool = ToolBuilder::get("/report")
+        .set("/output/max_tokens", 100)
+        .set("/output/redact", json!(["/rows/150/name"]));
+    let tool = alice.registers(tool).await;
+    let answered = alice.executes(&tool, json!({})).await.json();
+    let mut cursor = answered["truncated"]["cursor"].clone();
+    assert!(cursor.is_string(), "{answered}");
+    let mut pieces = String::new();
+    while cursor.is_string() {
+        let piece = reads(&alice, &cursor).await.json();
+        pieces.push_str(&piece.to_string());
+        cursor = piece["output"]["next_cursor"].clone();
+    }
+    assert!(pieces.contains("row number 199") && pieces.contains("[redacted]"));
+    for stored in [
+        "select o::text from orchestration.outputs o",
+        "select e::text from orchestration.executions e",
+    ] {
+        let stored = format!("{:?}", app.sql(stored));
+        assert!(stored.contains("row number 199"), "{stored}");
+        assert!(!stored.contains("4111"), "{stored}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_cut_is_whole_and_told() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     let body = json!({ "code": "x".repeat(4000) });

@@ -35,7 +35,12 @@ impl Run<'_> {
             return None;
         };
         *output = cut.output;
-        let cursor = self.keep(&cut.rests).await;
+        let mut rests = cut.rests;
+        let at = rests.iter().take(MOST_TOLD).map(CutAt::from).collect();
+        for pointer in &rules.redact {
+            rests.iter_mut().for_each(|rest| rest.redact(pointer));
+        }
+        let cursor = self.keep(&rests).await;
         let (kept, total) = (cut.kept, cut.total);
         let how = if cursor.is_some() {
             "truncated.cursor leads to the rest for a day, with the tool read_more"
@@ -53,7 +58,7 @@ impl Run<'_> {
         self.timeline.mark("cut");
         Some(Cut {
             cursor: cursor.map(|cursor| cursor.to_string()),
-            at: cut.rests.iter().take(MOST_TOLD).map(CutAt::from).collect(),
+            at,
             kept_tokens: kept,
             total_tokens: total,
         })
