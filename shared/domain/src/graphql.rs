@@ -13,11 +13,17 @@ const MOST: usize = 3;
 /// The failure that an answer tells; `None` when it tells none. An answer with data *and* errors is a
 /// failure: what is missing from its data nobody could tell.
 pub fn failure(body: &Value) -> Option<Failure> {
-    let errors = body.get("errors")?.as_array()?;
+    let errors = match body.get("errors")? {
+        Value::Array(errors) => errors.as_slice(),
+        Value::Null | Value::Bool(false) => return None,
+        Value::Object(members) if members.is_empty() => return None,
+        // Gateways before the service say it without a list.
+        other => std::slice::from_ref(other),
+    };
     let first = errors.first()?;
     let messages = errors
         .iter()
-        .filter_map(|error| error.get("message")?.as_str());
+        .filter_map(|error| error.get("message").unwrap_or(error).as_str());
     let messages: Vec<&str> = messages.take(MOST).collect();
     let message = match messages.as_slice() {
         [] => "The upstream answered with GraphQL errors.".to_owned(),
@@ -45,6 +51,9 @@ pub fn failure(body: &Value) -> Option<Failure> {
 /// Message, path and code of the first errors.
 fn told(errors: &[Value]) -> Vec<Value> {
     let told = errors.iter().take(MOST).map(|error| {
+        if error.is_string() {
+            return error.clone();
+        }
         let mut few = Map::new();
         for name in ["message", "path", "type"] {
             if let Some(value) = error.get(name) {
@@ -59,13 +68,25 @@ fn told(errors: &[Value]) -> Vec<Value> {
     told.collect()
 }
 
-/// Where the data of an answer starts: its `data`; an answer without one stays as it is.
-pub fn data(body: Value) -> Value {
+/// The data of an answer that tells no failure; of an empty answer nothing.
+///
+/// # Errors
+/// `invalid_response`: it is no answer of GraphQL, which has `data`, `errors` or both.
+pub fn data(body: Value) -> Result<Value, Failure> {
     match body {
+        Value::Null => Ok(Value::Null),
         Value::Object(mut members) if members.contains_key("data") => {
-            members.remove("data").unwrap_or_default()
+            Ok(members.remove("data").unwrap_or_default())
         }
-        body => body,
+        Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => Err(Failure::new(
+            FailureCode::InvalidResponse,
+            "The upstream's answer has neither data nor errors: it is none of GraphQL.",
+            "Check base_url and path; details.body holds the upstream's words.",
+        )),
     }
 }
 
@@ -111,9 +132,26 @@ mod tests {
                 true,
             ),
             (json!("odd"), FailureCode::UpstreamError, false),
+            (json!(7), FailureCode::UpstreamError, false),
         ] {
             let failure = failure(&json!({ "errors": [error] })).unwrap();
             assert_eq!((failure.code, failure.retryable), (code, retryable));
+        }
+    }
+
+    #[test]
+    fn errors_that_are_no_list_are_errors() {
+        for (errors, message) in [
+            (json!("no such key"), "The upstream says: no such key"),
+            (json!({"message": "m"}), "The upstream says: m"),
+            (
+                json!({"a": 1}),
+                "The upstream answered with GraphQL errors.",
+            ),
+            (json!(true), "The upstream answered with GraphQL errors."),
+        ] {
+            let failure = failure(&json!({ "data": {"a": 1}, "errors": errors })).unwrap();
+            assert_eq!(failure.message, message);
         }
     }
 
@@ -122,10 +160,25 @@ mod tests {
         for (body, expected) in [
             (json!({"data": {"a": 1}}), json!({"a": 1})),
             (json!({"data": null, "errors": []}), json!(null)),
-            (json!([1]), json!([1])),
+            (json!({"data": 1, "errors": null}), json!(1)),
+            (json!({"data": 1, "errors": {}}), json!(1)),
+            (json!(null), json!(null)),
         ] {
             assert_eq!(failure(&body), None);
-            assert_eq!(data(body), expected);
+            assert_eq!(data(body), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_has_neither_data_nor_errors_is_no_answer() {
+        for body in [
+            json!({"message": "try later"}),
+            json!([{"data": 1}]),
+            json!("ok"),
+            json!({}),
+        ] {
+            assert_eq!(failure(&body), None);
+            assert_eq!(data(body).unwrap_err().code, FailureCode::InvalidResponse);
         }
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
             }
         }
         match value {
-            Some(value) if self.graphql => value.map(graphql::data),
+            Some(value) if self.graphql => graphql::data(value?).map_err(told),
             Some(value) => value,
             None => Err(told(of_status(answer.status, &secrets()))),
         }
