@@ -9,6 +9,7 @@ use domain::retry::Policy;
 use persistence::tokens::TokenUse;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use tokio::time::Instant;
 use uuid::Uuid;
 use vault::{Claim, Taken};
 
@@ -111,6 +112,7 @@ async fn taken(
             host: wanted.host,
         };
         let vault = &exchange.executor.vault;
+        let since = Instant::now();
         let taken = vault
             .take_token(exchange.caller, named.key(), &names, purpose)
             .await;
@@ -124,7 +126,7 @@ async fn taken(
             }
             Taken::Claimed(claim) if claims < MOST_CLAIMS => {
                 claims += 1;
-                refresh(exchange, source, claim, stale.is_some()).await?;
+                refresh(exchange, source, claim, since, stale.is_some()).await?;
                 stale = None;
             }
             Taken::Claimed(claim) => return Err(ended_at_once(exchange, &claim).await.into()),
@@ -134,9 +136,7 @@ async fn taken(
             }
             Taken::Busy => {
                 waited = true;
-                let left = exchange
-                    .deadline
-                    .saturating_duration_since(tokio::time::Instant::now());
+                let left = exchange.deadline.saturating_duration_since(Instant::now());
                 let pause = WAITING.pause(rounds, random(), None, left);
                 tokio::time::sleep(pause.ok_or_else(not_refreshed)?).await;
                 rounds += 1;
@@ -155,6 +155,7 @@ async fn refresh(
     exchange: &Exchange<'_>,
     source: &TokenSource,
     claim: Claim,
+    since: Instant,
     forced: bool,
 ) -> Result<(), Ended> {
     let refresh = Refresh {
@@ -166,6 +167,7 @@ async fn refresh(
         },
         source: source.clone(),
         claim,
+        since,
         forced,
     };
     let running = tokio::spawn(refresh.run());
@@ -196,7 +198,7 @@ async fn ended_at_once(exchange: &Exchange<'_>, claim: &Claim) -> Failure {
     failure
 }
 
-fn not_refreshed() -> Failure {
+pub(super) fn not_refreshed() -> Failure {
     Failure::new(
         FailureCode::Timeout,
         "The token was not refreshed before the deadline.",

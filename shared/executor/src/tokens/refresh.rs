@@ -30,11 +30,16 @@ const SAVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long a claim lasts in seconds: longer than asking and saving may take together.
 pub(crate) const LEASE_SECONDS: i32 = 20;
 
+/// From the claim on: reading secrets and asking, so that what is left of the lease is enough to save.
+const ASK_WITHIN: Duration = Duration::from_secs(15);
+
 /// One refresh under way.
 pub(crate) struct Refresh {
     pub(crate) asking: Asking,
     pub(crate) source: TokenSource,
     pub(crate) claim: Claim,
+    /// When the claim was asked for, which is before its lease began.
+    pub(crate) since: Instant,
     /// The token was refused before its time.
     pub(crate) forced: bool,
 }
@@ -86,8 +91,9 @@ impl Refresh {
     }
 
     async fn try_once(&self, seen: &mut Vec<SecretString>) -> Result<Granted, Missed> {
-        let request = self.request(seen).await?;
-        let deadline = Instant::now() + WITHIN;
+        let request = tokio::time::timeout_at(self.since + ASK_WITHIN, self.request(seen)).await;
+        let request = request.map_err(|_| super::obtain::not_refreshed())??;
+        let deadline = ask_until(self.since, Instant::now());
         let answered = self.asking.send(request, true, deadline).await?;
         Ok(self.read(&answered)?)
     }
@@ -193,6 +199,12 @@ impl Refresh {
     }
 }
 
+/// When asking ends that begins now under a claim of then. Past the lease another process asks, and a refresh token
+/// that two show is taken by some providers for a stolen one.
+fn ask_until(since: Instant, now: Instant) -> Instant {
+    (now + WITHIN).min(since + ASK_WITHIN)
+}
+
 /// Why nothing was got.
 enum Missed {
     Told(Refusal),
@@ -214,5 +226,21 @@ impl From<Failure> for Missed {
 impl From<Ended> for Missed {
     fn from(ended: Ended) -> Self {
         Self::Ended(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asking_leaves_time_to_save_before_the_lease_ends() {
+        let since = Instant::now();
+        let seconds = |seconds| since + Duration::from_secs(seconds);
+        let lease = seconds(u64::try_from(LEASE_SECONDS).unwrap());
+        for (now, end) in [(0, 10), (4, 14), (5, 15), (9, 15), (15, 15), (60, 15)] {
+            assert_eq!(ask_until(since, seconds(now)), seconds(end), "{now}");
+            assert!(ask_until(since, seconds(now)) + SAVE_WITHIN <= lease);
+        }
     }
 }
