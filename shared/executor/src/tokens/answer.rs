@@ -184,6 +184,8 @@ fn members(body: &[u8]) -> Option<Map<String, Value>> {
 
 /// A number of seconds, or the same as text. Zero and less say nothing that could be used.
 fn lifetime(value: Option<&Value>) -> Option<f64> {
+    /// With less the database would not compute.
+    const LEAST: f64 = 0.001;
     /// A century is as good as for ever.
     const MOST: f64 = 100.0 * 365.0 * 86_400.0;
     let seconds = match value? {
@@ -193,7 +195,7 @@ fn lifetime(value: Option<&Value>) -> Option<f64> {
     };
     seconds
         .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-        .map(|seconds| seconds.min(MOST))
+        .map(|seconds| seconds.clamp(LEAST, MOST))
 }
 
 /// Divided by spaces (RFC 6749, 3.3), or by commas as some do.
@@ -251,6 +253,11 @@ mod tests {
                 r#"{"access_token":"aaaaaaaaaa","expires_in":"3600","refresh_token":"rrrrrrrr"}"#,
                 Some(3600.0),
                 Some("rrrrrrrr"),
+            ),
+            (
+                r#"{"access_token":"aaaaaaaaaa","expires_in":5e-324}"#,
+                Some(0.001),
+                None,
             ),
             (
                 "access_token=aaaaaaaaaa&scope=repo%2Cuser&token_type=bearer",
