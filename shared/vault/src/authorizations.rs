@@ -31,6 +31,8 @@ pub struct Beginning<'a> {
     pub verifier: &'a SecretString,
     /// Where the provider sends the person back to.
     pub redirect_uri: &'a str,
+    /// Where the tool's calls go: the host as secrets are bound to it.
+    pub host: &'a str,
 }
 
 /// A consent that has begun.
@@ -63,6 +65,8 @@ pub struct Returned {
     pub verifier: SecretString,
     /// Where the provider was told to send the person.
     pub redirect_uri: String,
+    /// Where the tool's calls went when it began.
+    pub host: String,
 }
 
 /// What came of confirming.
@@ -80,6 +84,7 @@ pub enum Confirmed {
 struct Kept {
     verifier: String,
     redirect_uri: String,
+    host: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,6 +114,7 @@ impl Vault {
         let kept = Kept {
             verifier: beginning.verifier.expose_secret().to_owned(),
             redirect_uri: beginning.redirect_uri.to_owned(),
+            host: beginning.host.to_owned(),
         };
         let sealed = seal_json(
             &key,
@@ -177,6 +183,7 @@ impl Vault {
             fingerprint: taken.fingerprint,
             verifier: kept.verifier.into(),
             redirect_uri: kept.redirect_uri,
+            host: kept.host,
         }))
     }
 

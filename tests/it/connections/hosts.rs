@@ -52,6 +52,39 @@ async fn a_tool_that_moves_takes_nobodys_token_with_it() {
 }
 
 #[tokio::test]
+async fn a_tool_that_moves_during_a_consent_gets_no_tokens() {
+    let stand = Stand::new().await;
+    let tool = stand.personal_tool().await;
+    let begun = stand.begins(&stand.alice, &tool).await;
+    let link = begun["connect_url"].as_str().unwrap();
+    let query = stand.provider.consents(link, "alice@provider");
+    let mut document = tool.document.clone();
+    document["api"]["base_url"] = stand.app.upstream().base_url().into();
+    let saved = stand.app.member().put(&tool.saved_path(), &document).await;
+    assert_eq!(saved.status(), 200, "{}", saved.text());
+    let page = stand.returns(&query).await;
+    assert_eq!(page.status(), 400, "{}", page.text());
+    assert!(page.text().contains("changed meanwhile"), "{}", page.text());
+    assert_eq!(stand.provider.asked("authorization_code"), 0);
+}
+
+#[tokio::test]
+async fn a_tool_whose_host_is_not_certain_is_not_connected() {
+    let stand = Stand::new().await;
+    let auth = stand.provider.authorization_code(&json!({}));
+    let regions = json!({ "region": { "enum": ["eu", "us"] } });
+    let tool = ToolBuilder::get("/me")
+        .base_url("https://{region}.example.com")
+        .auth(auth)
+        .set("/api/connection_vars", regions);
+    let tool = stand.alice.registers(tool).await;
+    let wanted = json!({ "tool_id": tool.id });
+    let begun = stand.alice.post("/api/v1/connections", &wanted).await;
+    assert_eq!(begun.status(), 400, "{}", begun.text());
+    assert!(begun.text().contains("not_connectable"), "{}", begun.text());
+}
+
+#[tokio::test]
 async fn other_settings_are_another_connection() {
     let stand = Stand::new().await;
     let tool = stand.personal_tool().await;
@@ -83,6 +116,18 @@ async fn a_deleted_secret_ends_the_tokens_that_were_made_from_it() {
     stand.account(&stand.alice, &tool).await;
     let deleted = stand.alice.delete("/api/v1/secrets/CLIENT_SECRET").await;
     assert_eq!(deleted.status(), 204, "{}", deleted.text());
+    let error = stand.fails(&stand.alice, &tool).await;
+    assert_eq!(error["code"], "secret_missing", "{error}");
+}
+
+#[tokio::test]
+async fn a_secret_whose_value_outside_still_goes_ends_its_tokens_too() {
+    let stand = Stand::new().await;
+    let tool = stand.client_tool().await;
+    stand.account(&stand.alice, &tool).await;
+    stand.app.sql(
+        "update secrets.secrets set state = 'deleting', attempt = gen_random_uuid(), settling_until = now()",
+    );
     let error = stand.fails(&stand.alice, &tool).await;
     assert_eq!(error["code"], "secret_missing", "{error}");
 }

@@ -160,6 +160,13 @@ impl Executor {
         if code.per == ConnectionOwner::Workspace && caller.role < Role::Admin {
             return Err(ConnectError::NeedsAdmin);
         }
+        let host = binding::host(&tool.config).ok_or_else(|| {
+            let message =
+                "where the tool's calls go is not certain: a variable of its host has no value";
+            let fault = Fault::new("/tool_id", "not_connectable", message)
+                .hint("give the connection variable in the host a value or a default");
+            ConnectError::Invalid(vec![fault])
+        })?;
         let (state, verifier) = (random_text()?, random_text()?);
         let url = authorization_url(code, redirect_uri, &state, &verifier)?;
         let named = Named::of(source, tool_id);
@@ -169,6 +176,7 @@ impl Executor {
             state_hash: &hash(&state),
             verifier: &verifier,
             redirect_uri,
+            host: &host,
         };
         let begun = self.vault.begin_authorization(caller, beginning).await?;
         Ok(Link {
@@ -206,7 +214,8 @@ impl Executor {
         if Named::of(source, &tool_id).fingerprint.as_slice() != returned.fingerprint {
             return Err(ConsentError::Changed);
         }
-        let host = binding::host(&tool.config).ok_or(ConsentError::Changed)?;
+        let host = binding::host(&tool.config).filter(|host| *host == returned.host);
+        let host = host.ok_or(ConsentError::Changed)?;
         check_issuer(arrival.issuer.as_deref(), code)?;
         if let Some((error, description)) = arrival.error {
             return Err(ConsentError::Denied { error, description });
