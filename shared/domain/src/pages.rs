@@ -24,6 +24,7 @@ use crate::failure::{Failure, FailureCode};
 use crate::path::Path;
 use crate::request::Draft;
 use crate::steps::{self, Step};
+use crate::weight::Budget;
 use next::{Following, Next, one};
 use parameters::{number, stated};
 
@@ -51,6 +52,8 @@ pub struct Pages<'c> {
     /// The first answer.
     first: Option<Value>,
     items: Vec<Value>,
+    /// What further items may take in memory.
+    room: Budget,
     /// Where the items of the last page begin.
     last: usize,
     /// Cursors, links, numbers that were asked for.
@@ -78,6 +81,7 @@ impl<'c> Pages<'c> {
             base: None,
             first: None,
             items: Vec::new(),
+            room: Budget::full(),
             last: 0,
             asked: HashSet::new(),
             read: 0,
@@ -131,6 +135,13 @@ impl<'c> Pages<'c> {
                         "Page {page} is the same as the one before: the upstream may not know the parameter of \
                          response.pagination. Stopped there."
                     ));
+                    return Ok(false);
+                }
+                // What the first page takes was bounded when it was read.
+                let fits = items.iter().all(|item| self.room.spend(item).is_ok());
+                if !fits && !self.items.is_empty() {
+                    self.read -= 1;
+                    self.stopped("with the next one they would take hundreds of megabytes");
                     return Ok(false);
                 }
                 let count = items.len();

@@ -423,6 +423,20 @@ fn parameters_can_stand_in_the_body() {
     );
 }
 
+#[test]
+fn pages_that_would_take_too_much_memory_together_are_not_joined() {
+    let large = |text: &str| page(json!({ "data": [text.repeat(40_000_000)] }));
+    let by_page = json!({ "type": "page", "items_path": "data" });
+    let listed = list(by_page, json!({}), &[large("a"), large("b"), large("c")]).unwrap();
+    assert_eq!(listed.answer["data"].as_array().unwrap().len(), 1);
+    assert_eq!(listed.asked.len(), 2);
+    let warning = listed.warnings.concat();
+    assert!(
+        warning.starts_with("Stopped after 1 page with 1 items, because with the next"),
+        "{warning}"
+    );
+}
+
 /// A call with this credential in its query.
 fn of_credential(auth: Value) -> (Auth, Draft) {
     let document = json!({
