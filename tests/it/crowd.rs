@@ -28,7 +28,7 @@ async fn visits(who: Persona, tool: RegisteredTool, reply: Value) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_a_crowd_everybody_gets_their_own_rows() {
-    let (app, alice, bob) = TestApp::with_two_workspaces().await;
+    let (app, alice, bob) = TestApp::with_two_empty_workspaces().await;
     let replies = [json!({ "of": "alice" }), json!({ "of": "bob" })];
     app.upstream().on("/a", replies[0].clone());
     app.upstream().on("/b", replies[1].clone());

@@ -5,7 +5,7 @@ use testkit::{TestApp, ToolBuilder};
 
 #[tokio::test]
 async fn a_change_in_one_process_is_live_in_another_on_its_next_request() {
-    let (first, alice, _) = TestApp::with_two_workspaces().await;
+    let (first, alice, _) = TestApp::with_two_empty_workspaces().await;
     let second = first.second().await;
     let there = second.alice();
     for path in ["/one", "/two"] {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder, global_quote};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 29] = [
+const JOURNEY: [(&str, &str); 33] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -41,6 +41,10 @@ const JOURNEY: [(&str, &str); 29] = [
     ("tools", "versions"),
     ("tools", "restore"),
     ("tools", "retire"),
+    ("secrets", "change"),
+    ("secrets", "create_secret_provider"),
+    ("secrets", "list_secret_providers"),
+    ("secrets", "delete_secret_provider"),
     ("secrets", "delete"),
     ("analytics", "list_executions"),
     ("analytics", "read_execution"),

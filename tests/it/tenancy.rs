@@ -9,6 +9,7 @@ use crate::walk::walk;
 /// The app with a single connection, which both tenants share.
 async fn with_one_connection() -> (TestApp, Persona, Persona) {
     let app = TestApp::setup()
+        .without_built_in_tools()
         .config(|config| config.database_max_connections = 1)
         .start()
         .await;

@@ -76,6 +76,12 @@ impl Setup {
         self
     }
 
+    /// The only tools are those that a test saves.
+    #[must_use]
+    pub fn without_built_in_tools(self) -> Self {
+        self.config(|config| config.code_tools.clear())
+    }
+
     /// Any other change of the configuration.
     #[must_use]
     pub fn config(mut self, change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
@@ -151,6 +157,13 @@ impl TestApp {
     /// The usual app, with the owners of its two workspaces.
     pub async fn with_two_workspaces() -> (Self, Persona, Persona) {
         let app = Self::start().await;
+        let (alice, bob) = (app.alice(), app.bob());
+        (app, alice, bob)
+    }
+
+    /// The same, in workspaces whose only tools are those that a test saves.
+    pub async fn with_two_empty_workspaces() -> (Self, Persona, Persona) {
+        let app = Self::setup().without_built_in_tools().start().await;
         let (alice, bob) = (app.alice(), app.bob());
         (app, alice, bob)
     }

@@ -5,16 +5,6 @@ use testkit::{Persona, TestApp, ToolBuilder};
 
 use crate::walk::{texts, walk};
 
-/// Workspaces whose only tools are those that a test saves.
-async fn without_built_in_tools() -> (TestApp, Persona, Persona) {
-    let app = TestApp::setup()
-        .config(|config| config.code_tools.clear())
-        .start()
-        .await;
-    let (alice, bob) = (app.alice(), app.bob());
-    (app, alice, bob)
-}
-
 async fn registers_many(alice: &Persona, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..count {
@@ -52,7 +42,7 @@ fn guarded() -> ToolBuilder {
 
 #[tokio::test]
 async fn answers_all_tools_when_no_limit_is_given() {
-    let (_app, alice, _) = without_built_in_tools().await;
+    let (_app, alice, _) = TestApp::with_two_empty_workspaces().await;
     let ids = registers_many(&alice, 61).await;
     let response = alice.get("/api/v1/tools").await.json();
     assert_eq!(texts(response["tools"].as_array().unwrap(), "id"), ids);
@@ -61,7 +51,7 @@ async fn answers_all_tools_when_no_limit_is_given() {
 
 #[tokio::test]
 async fn a_walk_by_cursors_meets_each_tool_once() {
-    let (_app, alice, _) = without_built_in_tools().await;
+    let (_app, alice, _) = TestApp::with_two_empty_workspaces().await;
     let ids = registers_many(&alice, 7).await;
     for limit in [1, 2, 3, 7, 200] {
         let walked = walk(&alice, "/api/v1/tools", "tools", limit).await;
@@ -73,7 +63,7 @@ async fn a_walk_by_cursors_meets_each_tool_once() {
 
 #[tokio::test]
 async fn a_cursor_survives_the_end_of_the_tool_that_it_names() {
-    let (_app, alice, _) = without_built_in_tools().await;
+    let (_app, alice, _) = TestApp::with_two_empty_workspaces().await;
     let ids = registers_many(&alice, 4).await;
     let first = alice.get("/api/v1/tools?limit=2").await.json();
     let cursor = first["next_cursor"].as_str().unwrap();
@@ -85,7 +75,7 @@ async fn a_cursor_survives_the_end_of_the_tool_that_it_names() {
 
 #[tokio::test]
 async fn shows_a_tool_as_models_see_it() {
-    let (_app, alice, _) = without_built_in_tools().await;
+    let (_app, alice, _) = TestApp::with_two_empty_workspaces().await;
     alice.registers(guarded()).await;
     assert_eq!(
         listed(&alice, "").await,
@@ -111,7 +101,7 @@ async fn shows_a_tool_as_models_see_it() {
 
 #[tokio::test]
 async fn shapes_are_the_providers_own() {
-    let (_app, alice, _) = without_built_in_tools().await;
+    let (_app, alice, _) = TestApp::with_two_empty_workspaces().await;
     alice.registers(guarded()).await;
     let description = "The latest price of one listed share";
     let input = json!({
@@ -179,7 +169,7 @@ async fn tells_nothing_of_calls_credentials_and_hosts() {
 
 #[tokio::test]
 async fn models_are_offered_only_what_may_be_run() {
-    let (_app, alice, _) = without_built_in_tools().await;
+    let (_app, alice, _) = TestApp::with_two_empty_workspaces().await;
     alice.registers(ToolBuilder::get("/on")).await;
     alice
         .registers(ToolBuilder::get("/off").set("/enabled", false))
@@ -196,7 +186,7 @@ async fn models_are_offered_only_what_may_be_run() {
 
 #[tokio::test]
 async fn finds_tools_by_words_best_first() {
-    let (_app, alice, bob) = without_built_in_tools().await;
+    let (_app, alice, bob) = TestApp::with_two_empty_workspaces().await;
     for (id, description, tags) in [
         (
             "get_weather",

@@ -161,10 +161,8 @@ async fn a_tool_that_the_operator_no_longer_allows_is_shown_with_the_reason_and_
     let url = app.database().url();
     let fenced = TestApp::setup()
         .without_private_upstreams()
-        .config(|config| {
-            config.database_url = url.into();
-            config.code_tools.clear();
-        })
+        .without_built_in_tools()
+        .config(|config| config.database_url = url.into())
         .start()
         .await;
     let alice = fenced.alice();

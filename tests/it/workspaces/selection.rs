@@ -24,7 +24,7 @@ async fn the_only_workspace_need_not_be_named() {
 
 #[tokio::test]
 async fn one_of_several_must_be_named() {
-    let (_app, alice, _) = TestApp::with_two_workspaces().await;
+    let (_app, alice, _) = TestApp::with_two_empty_workspaces().await;
     alice.registers(ToolBuilder::get("/x").id("in_a")).await;
     let made = json!({ "name": "Second" });
     let made = alice.post("/api/v1/workspaces", &made).await.json();

@@ -1,3 +1,5 @@
+//! Answers are judged by the rules of the tool, whatever they hold.
+
 use serde_json::json;
 
 use super::words::MAX_WORDS;

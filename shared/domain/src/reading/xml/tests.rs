@@ -1,3 +1,5 @@
+//! XML becomes JSON by one rule; what is hostile is refused within its bounds.
+
 use serde_json::json;
 
 use super::*;

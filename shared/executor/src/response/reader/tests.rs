@@ -1,3 +1,5 @@
+//! Bytes become a value or the failure that they are, by format and by the rules of the tool.
+
 use domain::config::{Condition, ErrorRule, ResponsePath, Test};
 use serde_json::json;
 
