@@ -9,6 +9,11 @@ use crate::failure::{Failure, FailureCode};
 use crate::path::Path;
 use crate::request::Draft;
 
+/// Longest cursor in a query, in bytes; servers take URLs of 8 KB.
+const LONGEST_IN_QUERY: usize = 8 * 1024;
+/// Longest cursor in a body, in bytes.
+const LONGEST_IN_BODY: usize = 64 * 1024;
+
 /// The next page, as far as the answer names it.
 pub(super) enum Following {
     None,
@@ -86,6 +91,19 @@ impl Next<'_> {
                 return Err(unfit(path, cursor, "nothing that a query parameter can be"));
             }
         };
+        let longest = match to {
+            PageTarget::Query(_) => LONGEST_IN_QUERY,
+            PageTarget::Body(_) => LONGEST_IN_BODY,
+        };
+        if name.len() > longest {
+            let message = format!(
+                "no next page: the cursor is longer than {} KB",
+                longest / 1024
+            );
+            let hint = "let response.pagination.cursor_path lead to the cursor itself";
+            return Err(Failure::new(FailureCode::InvalidResponse, message, hint)
+                .detail("path", path.0.as_str()));
+        }
         let mut draft = self.draft.clone();
         put(&mut draft, to, cursor.clone());
         Ok(Following::Page(Box::new(draft), name))

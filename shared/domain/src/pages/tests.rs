@@ -437,6 +437,22 @@ fn pages_that_would_take_too_much_memory_together_are_not_joined() {
     );
 }
 
+#[test]
+fn a_cursor_that_is_no_cursor_is_not_sent() {
+    let by_cursor = json!({ "type": "cursor", "items_path": "data", "cursor_path": "next" });
+    for (length, sent) in [(8 * 1024, true), (8 * 1024 + 1, false)] {
+        let pages = [
+            page(json!({ "data": [1], "next": "c".repeat(length) })),
+            page(json!({ "data": [2] })),
+        ];
+        let listed = list(by_cursor.clone(), json!({}), &pages);
+        assert_eq!(listed.is_ok(), sent);
+        if let Err(failure) = listed {
+            assert_eq!(failure.code, FailureCode::InvalidResponse);
+        }
+    }
+}
+
 /// A call with this credential in its query.
 fn of_credential(auth: Value) -> (Auth, Draft) {
     let document = json!({
