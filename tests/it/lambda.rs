@@ -219,12 +219,16 @@ async fn a_consent_goes_its_way_through_the_function() {
     assert_eq!(bob.post("/api/v1/secrets", &secret).await.status(), 201);
     let auth = provider.authorization_code(&json!({}));
     let tool = ToolBuilder::get("/me").id("list_issues");
-    bob.registers(tool.base_url(&provider.base_url()).auth(auth)).await;
+    bob.registers(tool.base_url(&provider.base_url()).auth(auth))
+        .await;
     let mut scene = Scene::of(app);
     for (group, verb) in CONSENT {
         let event = event::filled(group, verb, &scene.by_function);
         let (told, body) = scene.answer(group, event).await;
-        assert!((200..300).contains(&told.status), "{group}/{verb}: {told:?}");
+        assert!(
+            (200..300).contains(&told.status),
+            "{group}/{verb}: {told:?}"
+        );
         let fill = &mut scene.by_function;
         if verb == "connect" {
             fill.insert("CONNECTION_ID", body["id"].as_str().unwrap().to_owned());

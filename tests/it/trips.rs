@@ -142,7 +142,10 @@ async fn a_call_with_a_key_costs_three_and_its_replay_two() {
     }
     let made = (wire.trips() - before) / TIMES;
     let expected = either(&app, 3, 12);
-    assert_eq!(made, expected, "one takes the key, and the record settles it");
+    assert_eq!(
+        made, expected,
+        "one takes the key, and the record settles it"
+    );
 }
 
 #[tokio::test]

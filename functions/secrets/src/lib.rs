@@ -79,10 +79,19 @@ pub fn routes() -> OpenApiRouter<Secrets> {
         .routes(routes!(list_audit::list_audit))
         .routes(routes!(verify_audit::verify_audit))
         .routes(routes!(change::change, delete::delete))
-        .routes(routes!(list_secret_providers::list_secret_providers, create_secret_provider::create_secret_provider))
+        .routes(routes!(
+            list_secret_providers::list_secret_providers,
+            create_secret_provider::create_secret_provider
+        ))
         .routes(routes!(delete_secret_provider::delete_secret_provider))
-        .routes(routes!(list_connections::list_connections, connect::connect))
+        .routes(routes!(
+            list_connections::list_connections,
+            connect::connect
+        ))
         .routes(routes!(callback::callback))
-        .routes(routes!(read_connection::read_connection, disconnect::disconnect))
+        .routes(routes!(
+            read_connection::read_connection,
+            disconnect::disconnect
+        ))
         .routes(routes!(confirm_connection::confirm_connection))
 }

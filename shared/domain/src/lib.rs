@@ -29,8 +29,8 @@ pub mod retry;
 pub mod schema;
 mod steps;
 pub mod text;
-pub mod verdict;
 pub mod tokens;
+pub mod verdict;
 mod walk;
 mod weight;
 

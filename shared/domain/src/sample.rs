@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::config::{
-    Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method, OutputMapping, OutputRules, Piece,
-    ReadingRules, ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
+    Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method,
+    OutputMapping, OutputRules, Piece, ReadingRules, ResponseFormat, ResponseRules, RetryRules,
+    Scheme, ToolConfig, Validation,
 };
 
 /// `GET https://api.example.com/`, without schemas and mapping.

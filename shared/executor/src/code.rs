@@ -99,7 +99,11 @@ impl Outside {
     pub(crate) async fn kept(self: Arc<Self>, id: Uuid) -> Result<Option<Vec<Rest>>, ToolError> {
         let (principal, workspace) = (&self.caller.principal, self.caller.workspace_id);
         let found = async {
-            let mut tx = self.executor.db.begin_as(principal, Some(workspace)).await?;
+            let mut tx = self
+                .executor
+                .db
+                .begin_as(principal, Some(workspace))
+                .await?;
             let found = outputs::by_id(&mut tx, workspace, id).await?;
             tx.commit().await?;
             Ok(found)

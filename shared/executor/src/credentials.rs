@@ -96,7 +96,11 @@ pub(crate) async fn obtain(
                 Freshness::Anew(held) => held.token.as_ref(),
             };
             let host = &host;
-            let wanted = tokens::Wanted { auth, host, refused };
+            let wanted = tokens::Wanted {
+                auth,
+                host,
+                refused,
+            };
             Some(tokens::obtain(exchange, &wanted, timeline).await?)
         }
         Auth::None

@@ -57,8 +57,7 @@ const OURS: [HeaderName; 9] = [
 
 const AGENT: &str = concat!("tool-executor/", env!("CARGO_PKG_VERSION"));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const ANY_XML: HeaderValue =
-    HeaderValue::from_static("application/xml, text/xml;q=0.9, */*;q=0.5");
+const ANY_XML: HeaderValue = HeaderValue::from_static("application/xml, text/xml;q=0.9, */*;q=0.5");
 const ANY_CSV: HeaderValue = HeaderValue::from_static("text/csv, */*;q=0.5");
 const ANY_NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson, */*;q=0.5");
 const ANY_TEXT: HeaderValue = HeaderValue::from_static("text/plain, */*;q=0.5");
@@ -266,7 +265,10 @@ fn headers(
             _ => header_value(
                 &fill(template, secrets)?,
                 name,
-                template.0.iter().any(|piece| !matches!(piece, TemplatePiece::Text(_))),
+                template
+                    .0
+                    .iter()
+                    .any(|piece| !matches!(piece, TemplatePiece::Text(_))),
             )?,
         };
         headers.append(header, value);

@@ -1,8 +1,9 @@
 //! What stands in for a config that there is not: of a stored tool that cannot be read any more, of code.
 
 use domain::config::{
-    Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method, OutputMapping, OutputRules, Piece,
-    ReadingRules, ResponseFormat, ResponseRules, RetryRules, Scheme, ToolConfig, Validation,
+    Api, Auth, BaseUrl, BodyRules, Effects, InputMapping, LimitRules, Mapping, Method,
+    OutputMapping, OutputRules, Piece, ReadingRules, ResponseFormat, ResponseRules, RetryRules,
+    Scheme, ToolConfig, Validation,
 };
 use domain::ids::ToolId;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 //! the mask that keeps values out of whatever leaves.
 
 mod authorizations;
-mod change;
 pub mod chain;
+mod change;
 mod connections;
 mod create;
 mod error;

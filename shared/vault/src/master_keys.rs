@@ -98,7 +98,11 @@ impl MasterKeys {
 
     /// The ids of the keys that wrap nothing new any more.
     pub(crate) fn older_ids(&self) -> Vec<&str> {
-        self.keys.iter().skip(1).map(|key| key.id.as_str()).collect()
+        self.keys
+            .iter()
+            .skip(1)
+            .map(|key| key.id.as_str())
+            .collect()
     }
 
     /// Wraps a workspace's data key with the current master key.

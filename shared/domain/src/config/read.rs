@@ -110,8 +110,7 @@ fn whole(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -> Option<T
     response.pagination = pagination::read(root, around, faults);
     let output = rules::output(root, faults);
     let retry = rules::retry(root, faults);
-    let idempotency =
-        semantics::idempotency(root, api.as_ref(), &mapping.inputs, &inputs, faults);
+    let idempotency = semantics::idempotency(root, api.as_ref(), &mapping.inputs, &inputs, faults);
     let cache = semantics::cache(root, effects, &output, faults);
     let limits = semantics::limits(root, faults);
     let mock = rules::mock(root, faults);

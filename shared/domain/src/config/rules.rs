@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{Names, Object};
-use super::{
-    Effects, Method, OutputRules, RetryOn, RetryRules, Validation,
-};
+use super::{Effects, Method, OutputRules, RetryOn, RetryRules, Validation};
 use crate::schema::cut;
 use crate::text;
 use crate::walk::{At, Faults};

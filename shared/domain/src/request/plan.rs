@@ -145,7 +145,9 @@ impl Plan {
         faults: &mut Vec<Fault>,
     ) -> Content<'a> {
         let mut content = Content::default();
-        let left = given.all().filter(|(name, _)| !self.taken.contains(name.as_str()));
+        let left = given
+            .all()
+            .filter(|(name, _)| !self.taken.contains(name.as_str()));
         match rules.rest(draft.method) {
             Rest::Query => query_of(left, given, draft, faults),
             Rest::Nowhere => {}

@@ -77,7 +77,10 @@ fn a_host_that_is_more_than_a_host_is_refused() {
     for bad in ["a@b.example", "b.example/x", "b.example:1", "b.example?x"] {
         let mut draft = draft();
         draft.host = bad.to_owned();
-        assert!(render(&draft, ResponseFormat::Json, &none()).is_err(), "{bad}");
+        assert!(
+            render(&draft, ResponseFormat::Json, &none()).is_err(),
+            "{bad}"
+        );
     }
 }
 
@@ -123,7 +126,10 @@ fn framing_headers_are_never_a_tools() {
     ] {
         let mut draft = draft();
         draft.headers.push((name.to_owned(), text("x")));
-        assert!(render(&draft, ResponseFormat::Json, &none()).is_err(), "{name}");
+        assert!(
+            render(&draft, ResponseFormat::Json, &none()).is_err(),
+            "{name}"
+        );
     }
 }
 
