@@ -127,7 +127,7 @@ impl Outside {
                 cross_host: false,
                 allowed_hosts: &[],
             },
-            repetition: Repetition::of(&retry, draft.method, self.effects, key.is_some()),
+            repetition: Repetition::of(&retry, draft.method, self.effects, false),
             key,
         };
         let exchange = Exchange {
@@ -142,7 +142,8 @@ impl Outside {
     }
 
     /// The caller's idempotency key goes with every call that could change something; from the second one on
-    /// with its number, since these are other calls.
+    /// with its number, since these are other calls. It makes none of them safe to repeat: nobody says that their
+    /// upstreams honour it.
     fn key(&self, method: Method) -> Option<(HeaderName, HeaderValue)> {
         let key = self.idempotency_key.as_deref()?;
         if matches!(method, Method::Get | Method::Head) {

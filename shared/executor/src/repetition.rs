@@ -156,6 +156,18 @@ pub(crate) fn abandoned(uncertain: bool) -> Failure {
     )
 }
 
+/// What an execution is recorded as through which a panic passes.
+pub(crate) fn broken_down(uncertain: bool) -> Failure {
+    if uncertain {
+        return unknown_outcome();
+    }
+    Failure::new(
+        FailureCode::OutputInvalid,
+        "The tool broke down before it had an output.",
+        "This is a defect of the tool; report it.",
+    )
+}
+
 /// What an execution ends with whose time was over.
 pub(crate) fn overdue(uncertain: bool) -> Failure {
     if uncertain {

@@ -1,5 +1,7 @@
 //! Code-based tools through the same doors as tools made of a config.
 
+use std::time::Duration;
+
 use domain::code::{Request, ToolContext, ToolError, tool};
 use domain::config::Method;
 use schemars::JsonSchema;
@@ -82,12 +84,22 @@ async fn hang(ctx: ToolContext, input: Hang) -> Result<Ordered, ToolError> {
     std::future::pending().await
 }
 
+/// Panics, after an order where there is somebody to order from.
+#[tool]
+async fn break_down(ctx: ToolContext, input: Hang) -> Result<Ordered, ToolError> {
+    if let Some(origin) = input.origin {
+        ctx.call(Request::post(&origin).segment("orders")).await?;
+    }
+    panic!("no such drawer")
+}
+
 async fn app() -> (TestApp, Persona) {
     let app = TestApp::setup()
         .config(|config| {
             config.code_tools.push(quote_by_code::tool());
             config.code_tools.push(order_twice::tool());
             config.code_tools.push(hang::tool());
+            config.code_tools.push(break_down::tool());
         })
         .start()
         .await;
@@ -382,6 +394,58 @@ async fn each_changing_call_has_its_own_idempotency_key() {
         })
         .collect();
     assert_eq!(keys, ["order-7", "order-7-2"]);
+}
+
+#[tokio::test]
+async fn a_callers_key_makes_no_call_of_code_safe_to_repeat() {
+    let (app, alice) = app().await;
+    app.upstream()
+        .on("/orders", Answer::json(&json!({})).status(503));
+    let body = json!({ "input": { "origin": app.upstream().base_url() } });
+    let request = alice
+        .request(reqwest::Method::POST, "/api/v1/tools/order_twice/execute")
+        .header("content-type", "application/json")
+        .header("idempotency-key", "order-7")
+        .body(body.to_string());
+    let response = alice.send(request).await;
+    assert_eq!(
+        response.json()["output"],
+        json!({ "first": 503, "second": 503 }),
+        "{}",
+        response.text()
+    );
+    assert_eq!(app.upstream().requests().len(), 2, "each is sent once");
+}
+
+#[tokio::test]
+async fn a_panic_is_one_500_and_recorded_as_a_defect() {
+    let (app, alice) = app().await;
+    app.upstream().on("/orders", json!({}));
+    let recorded = async |code: &str| {
+        let rows =
+            format!("select count(*) from orchestration.executions where error_code = '{code}'");
+        let waiting = async {
+            while app.sql(&rows).single() != Some("1") {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = Duration::from_secs(20);
+        let come = tokio::time::timeout(patience, waiting).await;
+        assert!(come.is_ok(), "not recorded as {code}");
+    };
+    for (input, code) in [
+        (json!({}), "output_invalid"),
+        (
+            json!({ "origin": app.upstream().base_url() }),
+            "unknown_outcome",
+        ),
+    ] {
+        let response = runs(&alice, "break_down", input).await;
+        assert_eq!(response.status(), 500, "{}", response.text());
+        assert_eq!(response.code(), "internal");
+        assert!(!response.text().contains("no such drawer"));
+        recorded(code).await;
+    }
 }
 
 #[tokio::test]

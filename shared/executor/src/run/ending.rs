@@ -292,7 +292,11 @@ impl Drop for Run<'_> {
         self.gather();
         self.trace.masker().value(&mut self.input);
         let uncertain = self.trace.is_uncertain();
-        let failure = repetition::abandoned(uncertain);
+        let failure = if std::thread::panicking() {
+            repetition::broken_down(uncertain)
+        } else {
+            repetition::abandoned(uncertain)
+        };
         let admission = std::mem::take(&mut self.admission);
         let kept = abandoned(&admission, uncertain);
         let (db, principal) = (self.executor.db.clone(), self.caller.principal.clone());
