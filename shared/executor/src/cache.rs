@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::ids::WorkspaceId;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::ledger::{Kept, MAX_CACHED};
+use crate::ledger::{Kept, MAX_CACHED, Outcome};
 
-/// All answers together, in bytes of JSON.
+/// All answers together, in bytes of memory. Many small values take a multiple of their JSON.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 const MAX_ENTRIES: usize = 4096;
 
@@ -97,6 +98,7 @@ impl Inner {
 
     fn keep(&mut self, question: Question, kept: Arc<Kept>, bytes: usize, until: Instant) {
         self.remove(&question);
+        let bytes = bytes + held(&kept);
         while self.is_full(bytes) {
             let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
             let Some(oldest) = oldest.map(|(question, _)| *question) else {
@@ -117,6 +119,23 @@ impl Inner {
 
     fn is_full(&self, more: usize) -> bool {
         self.bytes + more > MAX_BYTES || self.entries.len() >= MAX_ENTRIES
+    }
+}
+
+/// What an answer takes beside its texts, which its JSON holds as well.
+fn held(kept: &Kept) -> usize {
+    match &kept.outcome {
+        Outcome::Output(output) => size_of::<Value>() * parts(output),
+        Outcome::Error(_) => 0,
+    }
+}
+
+/// How many values there are; each member counts thrice, for its name and its place.
+fn parts(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
+        Value::Array(items) => 1 + items.iter().map(parts).sum::<usize>(),
+        Value::Object(members) => 1 + members.values().map(|it| 2 + parts(it)).sum::<usize>(),
     }
 }
 
@@ -150,7 +169,6 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Outcome;
     use serde_json::json;
     use uuid::Uuid;
 
@@ -224,10 +242,27 @@ mod tests {
     }
 
     #[test]
+    fn many_small_values_count_for_what_they_take() {
+        let answers = Answers::default();
+        let small = Kept {
+            outcome: Outcome::Output(json!(vec![0; MAX_CACHED / 4])),
+            ..(*kept(0)).clone()
+        };
+        let small = Arc::new(small);
+        for number in 0..64 {
+            lead(&answers, number).land(&small, MAX_CACHED / 2, later());
+        }
+        let inner = answers.inner();
+        let values = inner.entries.len() * (MAX_CACHED / 4) * size_of::<Value>();
+        assert!(values <= MAX_BYTES, "{values} bytes");
+        assert!(inner.entries.len() > 1);
+    }
+
+    #[test]
     fn the_least_used_makes_room() {
         let answers = Answers::default();
-        let size = MAX_CACHED;
-        let fit = u32::try_from(MAX_BYTES / size).unwrap();
+        let size = MAX_CACHED - held(&kept(0));
+        let fit = u32::try_from(MAX_BYTES / MAX_CACHED).unwrap();
         for number in 0..fit {
             lead(&answers, number).land(&kept(number), size, later());
         }

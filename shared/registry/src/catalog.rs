@@ -21,12 +21,15 @@ pub(crate) struct BuiltIn(Arc<ById>);
 
 impl BuiltIn {
     pub(crate) fn new<'c>(tools: impl IntoIterator<Item = &'c CodeTool>) -> Self {
-        let tools = tools.into_iter().filter_map(CompiledTool::of_code);
-        Self(Arc::new(
-            tools
-                .map(|tool| (tool.id.clone(), Arc::new(tool)))
-                .collect(),
-        ))
+        let mut by_id = ById::new();
+        for tool in tools.into_iter().filter_map(CompiledTool::of_code) {
+            if by_id.contains_key(&tool.id) {
+                tracing::error!(tool_id = %tool.id, "two code-based tools have one id; the first one stays");
+                continue;
+            }
+            by_id.insert(tool.id.clone(), Arc::new(tool));
+        }
+        Self(Arc::new(by_id))
     }
 
     pub(crate) fn has(&self, id: &ToolId) -> bool {

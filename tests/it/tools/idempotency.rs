@@ -309,6 +309,32 @@ async fn key_fields_make_a_key_of_the_input() {
 }
 
 #[tokio::test]
+async fn a_mock_uses_no_key_up() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/orders", json!({ "id": 1 }));
+    let mock = json!({ "enabled": true, "output": { "id": "mock" } });
+    let keyed = json!({ "key_fields": ["order"] });
+    let limits = json!({ "rate_per_minute": 1 });
+    let tool = order()
+        .input(json!({ "properties": { "order": {} } }))
+        .set("/idempotency", keyed)
+        .set("/mock", mock);
+    let tool = alice.registers(tool.set("/limits", limits)).await;
+    let input = json!({ "order": 7 });
+    for _ in 0..2 {
+        let mocked = alice.executes(&tool, input.clone()).await;
+        assert_eq!(mocked.json()["output"]["id"], "mock", "{}", mocked.text());
+        assert!(!replayed(&mocked));
+    }
+    let mut real = tool.document.clone();
+    real["mock"]["enabled"] = false.into();
+    assert_eq!(alice.put(&tool.saved_path(), &real).await.status(), 200);
+    let made = alice.executes(&tool, input).await;
+    assert_eq!(made.json()["output"]["id"], 1, "{}", made.text());
+    assert_eq!(keys(&app).len(), 1);
+}
+
+#[tokio::test]
 async fn a_key_is_forgotten_when_its_time_is_over() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     app.upstream().on("/orders", json!({}));
