@@ -211,6 +211,7 @@ end
 $$;
 
 -- Keeps what a refresh brought, for the one who holds the lease and knows the version. Asked again, it answers the same.
+-- An end takes both away.
 -- `lifetime` in seconds from now; null: the provider did not say. A minute before the end (a fifth, when it is short) the token
 -- is not used any more.
 create function secrets.save_token(
@@ -237,8 +238,7 @@ begin
     where c.workspace_id = workspace
       and c.id = connection
       and c.refreshing_by = lease
-      and c.version = from_version
-      and c.status <> 'revoked';
+      and c.version = from_version;
     if found then
         return true;
     end if;

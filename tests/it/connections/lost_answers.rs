@@ -138,3 +138,17 @@ async fn an_end_during_a_refresh_stays_an_end() {
         "0"
     );
 }
+
+#[tokio::test]
+async fn an_end_that_was_cut_short_leaves_room_for_a_new_token() {
+    let stand = Stand::new().await;
+    let tool = stand.client_tool().await;
+    stand.account(&stand.alice, &tool).await;
+    // Ended, and the process with it before the row was deleted.
+    stand.app.sql(
+        "update secrets.connections set status = 'revoked', version = version + 1, nonce = null, ciphertext = null,
+                data_key_id = null, refreshing_until = null, refreshing_by = null",
+    );
+    assert_eq!(stand.account(&stand.alice, &tool).await, "client");
+    assert_eq!(stand.provider.asked("client_credentials"), 2);
+}
