@@ -260,3 +260,28 @@ fn a_mapped_document_fills_path_header_and_body() {
     assert_eq!(draft.headers[0].0, "X-Trace");
     assert_eq!(draft.body_json(), Some(&json!({ "order": { "count": 2 } })));
 }
+
+#[test]
+fn of_two_code_based_tools_of_one_id_the_first_stays() {
+    let named = |name| {
+        let definition = domain::code::Definition {
+            id: "twice",
+            name,
+            title: None,
+            description: "d",
+            tags: &[],
+            version: 1,
+            timeout_ms: 1000,
+            effects: domain::config::Effects {
+                read_only: true,
+                destructive: false,
+                idempotent: true,
+                open_world: false,
+            },
+        };
+        CodeTool::new(definition, |_, input: Value| async { Ok(input) })
+    };
+    let built_in = BuiltIn::new(&[named("first"), named("second")]);
+    let names: Vec<&str> = built_in.tools().map(|it| it.config.name.as_str()).collect();
+    assert_eq!(names, ["first"]);
+}
