@@ -5,6 +5,8 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::json::scan::{Kind, Scan};
 
+const NOT_JSON: &str = "not JSON: ";
+
 mod scan;
 
 /// How deep a request's JSON may nest.
@@ -79,8 +81,16 @@ fn parse(text: &str) -> Result<Value, Fault> {
         Ok(value)
     });
     value.map_err(|error: serde_json::Error| {
-        Fault::new("", "invalid_json", format!("not JSON: {error}"))
+        Fault::new("", "invalid_json", format!("{NOT_JSON}{error}"))
     })
+}
+
+/// Why a text is not JSON, for a sentence that says already that it is not.
+pub fn reason(fault: &Fault) -> &str {
+    fault
+        .message
+        .strip_prefix(NOT_JSON)
+        .unwrap_or(&fault.message)
 }
 
 fn too_deep(text: &str, at: usize, limit: usize) -> Fault {

@@ -69,7 +69,7 @@ pub fn read(
                 Err(_) if rules.charset.is_some() => ndjson::value(&text()?),
                 Err(fault) => {
                     charset::utf8(body)?;
-                    Err(ndjson::unreadable(fault.message))
+                    Err(ndjson::unreadable(json::reason(&fault).to_owned()))
                 }
             }
         }

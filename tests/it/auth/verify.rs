@@ -12,7 +12,7 @@ async fn tests(alice: &Persona, tool: &RegisteredTool) -> Response {
         .await
 }
 
-fn tool(verify: Value) -> ToolBuilder {
+fn tool(verify: &Value) -> ToolBuilder {
     let auth = json!({ "method": "bearer", "secret_ref": "${KEY}", "verify": verify });
     ToolBuilder::post("/v1/orders/{id}")
         .auth(auth)
@@ -25,7 +25,7 @@ async fn makes_its_own_call_with_the_tools_credential_and_no_input() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     app.upstream().on("/me", json!({ "name": "me" }));
     alice.stores_secret("KEY", KEY).await;
-    let tool = alice.registers(tool(json!({ "path": "/me" }))).await;
+    let tool = alice.registers(tool(&json!({ "path": "/me" }))).await;
     let told = tests(&alice, &tool).await;
     assert_eq!(told.status(), 200, "{}", told.text());
     let mut told = told.json();
@@ -58,7 +58,7 @@ async fn tells_what_is_wrong() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     alice.stores_secret("KEY", KEY).await;
     let rule = json!({ "path": "/me", "success_when": { "path": "ok", "equals": true } });
-    let tool = alice.registers(tool(rule)).await;
+    let tool = alice.registers(tool(&rule)).await;
     let refused = json!({ "echo": KEY });
     for (reply, status, code) in [
         (
@@ -109,7 +109,7 @@ async fn tells_what_is_wrong() {
 #[tokio::test]
 async fn a_missing_secret_is_told_and_nothing_is_sent() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
-    let tool = alice.registers(tool(json!({ "path": "/me" }))).await;
+    let tool = alice.registers(tool(&json!({ "path": "/me" }))).await;
     let told = tests(&alice, &tool).await.json();
     assert_eq!(told["error"]["code"], "secret_missing", "{told}");
     assert_eq!(told.get("status"), None);

@@ -33,7 +33,7 @@ impl Answer {
     /// `invalid_response`: it is not JSON.
     pub fn value(&self) -> Result<Value, ToolError> {
         json::parse_response(&self.body)
-            .map_err(|fault| self.invalid(&format!("is not JSON: {}", fault.message)))
+            .map_err(|fault| self.invalid(&format!("is not JSON: {}", json::reason(&fault))))
     }
 
     /// The body as this type, read from JSON.

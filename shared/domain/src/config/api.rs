@@ -23,7 +23,6 @@ const NAMES: Names = Names {
         "allowed_hosts",
         "connection_vars",
     ],
-    later: &[],
     elsewhere: &[
         ("retry", "beside \"api\", at the top of the document"),
         (
@@ -32,6 +31,11 @@ const NAMES: Names = Names {
         ),
         ("body", "beside \"api\", at the top of the document"),
         ("response", "beside \"api\", at the top of the document"),
+        ("limits", "beside \"api\", at the top of the document"),
+        ("cache", "beside \"api\", at the top of the document"),
+        ("idempotency", "beside \"api\", at the top of the document"),
+        ("pagination", "into \"response\", beside \"api\""),
+        ("oauth2", "into \"auth\""),
         ("output", "beside \"api\", at the top of the document"),
         ("mapping", "beside \"api\", at the top of the document"),
         ("input_schema", "beside \"api\", at the top of the document"),
@@ -69,7 +73,7 @@ pub(super) fn read(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -
     };
     let api = faults.object(value, &at)?;
     faults.only(api, NAMES);
-    let method = match faults.choice(api, "method", &METHODS, &[]) {
+    let method = match faults.choice(api, "method", &METHODS) {
         Some(method) => method,
         None => Method::Get,
     };
@@ -146,7 +150,6 @@ fn redirects(api: Object<'_, '_>, faults: &mut Faults) -> (u8, bool) {
     };
     const NAMES: Names = Names {
         known: &["follow", "cross_host"],
-        later: &[],
         elsewhere: &[],
     };
     faults.only(redirects, NAMES);
@@ -232,7 +235,6 @@ fn connection_var(
     let var = faults.object(value, at)?;
     const NAMES: Names = Names {
         known: &["default", "enum", "pattern", "title", "description"],
-        later: &[],
         elsewhere: &[],
     };
     faults.only(var, NAMES);

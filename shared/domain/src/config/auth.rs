@@ -39,8 +39,13 @@ const NAMES: Names = Names {
         "two_step",
         "verify",
     ],
-    later: &[],
     elsewhere: &[
+        ("type", "here as \"method\""),
+        ("token", "here as \"secret_ref\": \"${NAME}\""),
+        ("secret", "here as \"secret_ref\": \"${NAME}\""),
+        ("value", "here as \"secret_ref\": \"${NAME}\""),
+        ("username", "here as \"username_ref\""),
+        ("password", "here as \"password_ref\": \"${NAME}\""),
         ("token_url", "into \"oauth2\" or \"jwt\""),
         ("client_id", "into \"oauth2\""),
         ("client_secret_ref", "into \"oauth2\""),
@@ -134,7 +139,7 @@ pub(super) fn read(
     if !auth.members.contains_key("method") {
         faults.missing(&at, "method");
     }
-    let method = faults.choice(auth, "method", &METHODS, &[]);
+    let method = faults.choice(auth, "method", &METHODS);
     faults.only(auth, NAMES);
     let verify = verify::read(auth, vars, faults);
     let Some(method) = method else {
@@ -190,9 +195,7 @@ fn token(
     faults: &mut Faults,
     source: impl FnOnce(Object<'_, '_>, &mut Faults) -> Option<TokenSource>,
 ) -> Option<Auth> {
-    let place = faults
-        .choice(auth, "in", &PLACES, &[])
-        .unwrap_or(Place::Header);
+    let place = faults.choice(auth, "in", &PLACES).unwrap_or(Place::Header);
     let key_name = reference::key_name(auth, place, faults);
     let prefix = reference::prefix(auth, faults);
     let default = match place {

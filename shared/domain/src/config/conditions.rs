@@ -27,7 +27,6 @@ const NAMES: Names = Names {
     known: &[
         "path", "exists", "equals", "in", "matches", "status", "all", "any", "not",
     ],
-    later: &[],
     elsewhere: &[
         ("and", "here as \"all\""),
         ("or", "here as \"any\""),

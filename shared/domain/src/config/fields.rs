@@ -18,8 +18,6 @@ pub(super) struct Object<'v, 'a> {
 pub(super) struct Names {
     /// Read.
     pub(super) known: &'static [&'static str],
-    /// Part of the format, but not supported.
-    pub(super) later: &'static [&'static str],
     /// Belongs elsewhere: the name and where.
     pub(super) elsewhere: &'static [(&'static str, &'static str)],
 }
@@ -69,30 +67,15 @@ impl Faults {
                 continue;
             }
             let at = object.at.name(name);
-            if names.later.contains(&name.as_str()) {
-                self.unsupported(&at, name);
-                continue;
-            }
             let place = names.elsewhere.iter().find(|(other, _)| other == name);
             let hint = match place {
                 Some((_, place)) => Some(format!("it belongs {place}")),
-                None => text::did_you_mean(name, names.known)
-                    .or_else(|| text::did_you_mean(name, names.later)),
+                None => text::did_you_mean(name, names.known),
             };
             let message = format!("there is no field \"{}\" here", cut(name));
             let hint = hint.unwrap_or_else(|| format!("fields here: {}", names.known.join(", ")));
             self.advise(&at, "unknown_field", message, hint);
         }
-    }
-
-    /// Notes a part of the format that is not supported.
-    pub(super) fn unsupported(&mut self, at: &At<'_>, what: &str) {
-        self.advise(
-            at,
-            "unsupported",
-            format!("\"{}\" is not supported by this version", cut(what)),
-            "leave it out",
-        );
     }
 
     /// A member that is a text; hidden and control characters are refused.
@@ -179,7 +162,6 @@ impl Faults {
         object: Object<'_, '_>,
         name: &str,
         choices: &[(&str, T)],
-        later: &[&str],
     ) -> Option<T> {
         let value = object.members.get(name)?;
         let at = object.at.name(name);
@@ -188,9 +170,7 @@ impl Faults {
             return None;
         };
         let found = choices.iter().find(|(choice, _)| choice == word);
-        if found.is_none() && later.contains(&word.as_str()) {
-            self.unsupported(&at, word);
-        } else if found.is_none() {
+        if found.is_none() {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             let hint = text::did_you_mean(word, &words)
                 .unwrap_or_else(|| format!("allowed: {}", words.join(", ")));

@@ -85,7 +85,6 @@ const NAMES: Names = Names {
         "response_path",
         "response_to_output",
     ],
-    later: &[],
     elsewhere: &[],
 };
 
@@ -229,7 +228,6 @@ fn long_rule(
         rule,
         Names {
             known,
-            later: &[],
             elsewhere: &[],
         },
     );
@@ -272,7 +270,7 @@ fn style(rule: Object<'_, '_>, group: Group, faults: &mut Faults) -> Option<Para
         Group::Path => (&PATH, ParamStyle::Simple),
         Group::Headers | Group::Body | Group::Parts => (&PATH[..1], ParamStyle::Simple),
     };
-    let stated = faults.choice(rule, "style", choices, &[]);
+    let stated = faults.choice(rule, "style", choices);
     Some(match (stated.unwrap_or(default), explode) {
         (ParamStyle::FormExplode, Some(false)) => ParamStyle::Form,
         // OpenAPI: exploded they are all written like `form`.

@@ -132,12 +132,11 @@ fn long_rule(
 ) -> Option<OutputRule> {
     const NAMES: Names = Names {
         known: &["path", "type", "default", "required", "const", "each"],
-        later: &[],
         elsewhere: &[],
     };
     let rule = faults.object(value, at)?;
     faults.only(rule, NAMES);
-    let as_type = faults.choice(rule, "type", &TYPES, &[]);
+    let as_type = faults.choice(rule, "type", &TYPES);
     let required = faults.flag(rule, "required").unwrap_or(required);
     let default = rule.members.get("default").cloned();
     let found = rule.members.get("path");

@@ -142,7 +142,6 @@ pub(super) fn read(
             "max_pages",
             "max_items",
         ],
-        later: &[],
         elsewhere: &[
             ("link_path", "here as \"next_path\""),
             ("more_path", "here as \"has_more_path\""),
@@ -153,7 +152,7 @@ pub(super) fn read(
     if !part.members.contains_key("type") {
         faults.missing(&at, "type");
     }
-    let kind = faults.choice(part, "type", &KINDS, &[]);
+    let kind = faults.choice(part, "type", &KINDS);
     fitting(part, kind, around, faults);
     let items_path = path(part, "items_path", faults);
     let has_more_path = path(part, "has_more_path", faults);
@@ -248,7 +247,7 @@ fn fitting(
 /// `in`: whether parameters go into the JSON body.
 fn in_body(part: Object<'_, '_>, around: Surroundings<'_>, faults: &mut Faults) -> bool {
     const PLACES: [(&str, bool); 2] = [("query", false), ("body", true)];
-    let in_body = faults.choice(part, "in", &PLACES, &[]).unwrap_or(false);
+    let in_body = faults.choice(part, "in", &PLACES).unwrap_or(false);
     let has_members = match around.body {
         BodyKind::Unstated => around.method == Method::Post,
         BodyKind::Json | BodyKind::GraphQl | BodyKind::Form => true,

@@ -23,7 +23,6 @@ const NAMES: Names = Names {
         "errors",
         "pagination",
     ],
-    later: &[],
     elsewhere: &[
         ("delimiter", "into \"csv\""),
         ("header", "into \"csv\""),
@@ -74,7 +73,7 @@ pub(super) fn read(root: Object<'_, '_>, faults: &mut Faults) -> ResponseRules {
     };
     faults.only(response, NAMES);
     rules.format = faults
-        .choice(response, "format", &FORMATS, &[])
+        .choice(response, "format", &FORMATS)
         .unwrap_or(ResponseFormat::Json);
     rules.empty_ok = faults.flag(response, "empty_ok").unwrap_or(false);
     rules.reading = reading(response, rules.format, faults);
@@ -121,7 +120,6 @@ fn reading(response: Object<'_, '_>, format: ResponseFormat, faults: &mut Faults
 fn csv(value: &Value, at: &At<'_>, faults: &mut Faults) -> CsvRules {
     const NAMES: Names = Names {
         known: &["delimiter", "header"],
-        later: &[],
         elsewhere: &[
             ("separator", "here as \"delimiter\""),
             ("columns", "here as \"header\": a list of names"),
@@ -166,7 +164,6 @@ fn csv(value: &Value, at: &At<'_>, faults: &mut Faults) -> CsvRules {
 fn xml(value: &Value, at: &At<'_>, faults: &mut Faults) -> XmlRules {
     const NAMES: Names = Names {
         known: &["arrays"],
-        later: &[],
         elsewhere: &[("lists", "here as \"arrays\"")],
     };
     let mut rules = XmlRules::default();
@@ -213,7 +210,6 @@ fn errors(response: Object<'_, '_>, faults: &mut Faults) -> Vec<ErrorRule> {
 fn rule(value: &Value, at: &At<'_>, faults: &mut Faults) -> Option<ErrorRule> {
     const NAMES: Names = Names {
         known: &["when", "kind", "code", "message_from", "hint", "retryable"],
-        later: &[],
         elsewhere: &[
             (
                 "message",
@@ -231,7 +227,7 @@ fn rule(value: &Value, at: &At<'_>, faults: &mut Faults) -> Option<ErrorRule> {
     let place = at.name("when");
     let when = rule.members.get("when");
     let when = when.and_then(|when| conditions::read(when, &place, faults));
-    let kind = faults.choice(rule, "kind", &KINDS, &[]);
+    let kind = faults.choice(rule, "kind", &KINDS);
     let code = faults.text(rule, "code");
     if let Some(code) = code {
         identifier(code, &at.name("code"), faults);

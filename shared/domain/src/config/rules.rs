@@ -66,7 +66,6 @@ pub(super) fn free(root: Object<'_, '_>, faults: &mut Faults) {
             "output",
             "error",
         ],
-        later: &[],
         elsewhere: &[],
     };
     for (index, test) in faults.list(tests, &at, 64).iter().enumerate() {
@@ -101,7 +100,6 @@ pub(super) fn effects(root: Object<'_, '_>, method: Method, faults: &mut Faults)
     let at = root.at.name("annotations");
     const NAMES: Names = Names {
         known: &["read_only", "destructive", "idempotent", "open_world"],
-        later: &[],
         elsewhere: &[
             ("readOnlyHint", "here as \"read_only\""),
             ("destructiveHint", "here as \"destructive\""),
@@ -136,7 +134,6 @@ pub(super) fn output(root: Object<'_, '_>, faults: &mut Faults) -> OutputRules {
     let at = root.at.name("output");
     const NAMES: Names = Names {
         known: &["validation", "redact", "max_tokens"],
-        later: &[],
         elsewhere: &[],
     };
     const KINDS: [(&str, Validation); 3] = [
@@ -145,7 +142,7 @@ pub(super) fn output(root: Object<'_, '_>, faults: &mut Faults) -> OutputRules {
         ("off", Validation::Off),
     ];
     let output = part(root, "output", &at, NAMES, faults);
-    let validation = output.and_then(|part| faults.choice(part, "validation", &KINDS, &[]));
+    let validation = output.and_then(|part| faults.choice(part, "validation", &KINDS));
     OutputRules {
         validation: validation.unwrap_or(Validation::Strict),
         redact: output.map(|part| redact(part, faults)).unwrap_or_default(),
@@ -198,7 +195,6 @@ pub(super) fn retry(root: Object<'_, '_>, faults: &mut Faults) -> RetryRules {
     let at = root.at.name("retry");
     const NAMES: Names = Names {
         known: &["max_attempts", "on", "backoff_ms", "max_backoff_ms"],
-        later: &[],
         elsewhere: &[("max", "here as \"max_attempts\"")],
     };
     let Some(retry) = part(root, "retry", &at, NAMES, faults) else {
@@ -268,7 +264,6 @@ pub(super) fn mock(root: Object<'_, '_>, faults: &mut Faults) -> Option<Value> {
     let at = root.at.name("mock");
     const NAMES: Names = Names {
         known: &["enabled", "output"],
-        later: &[],
         elsewhere: &[],
     };
     let mock = part(root, "mock", &at, NAMES, faults)?;

@@ -67,7 +67,6 @@ pub(super) fn idempotency(
 ) -> Option<IdempotencyRules> {
     const NAMES: Names = Names {
         known: &["header", "key_fields", "ttl_s"],
-        later: &[],
         elsewhere: &[
             ("key", "to the caller, as the header Idempotency-Key"),
             ("fields", "here as \"key_fields\""),
@@ -157,7 +156,6 @@ pub(super) fn cache(
 ) -> Option<CacheRules> {
     const NAMES: Names = Names {
         known: &["ttl_s"],
-        later: &[],
         elsewhere: &[("ttl", "here as \"ttl_s\", in seconds")],
     };
     let at = root.at.name("cache");
@@ -189,7 +187,6 @@ pub(super) fn cache(
 pub(super) fn limits(root: Object<'_, '_>, faults: &mut Faults) -> LimitRules {
     const NAMES: Names = Names {
         known: &["rate_per_minute", "concurrency"],
-        later: &[],
         elsewhere: &[("timeout", "into \"api\"")],
     };
     let at = root.at.name("limits");

@@ -29,7 +29,8 @@ pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
 
 /// Reads one JSON document of characters.
 pub(super) fn value(text: &str) -> Result<Value, Unreadable> {
-    json::parse_response(text.as_bytes()).map_err(|fault| unreadable(fault.message))
+    json::parse_response(text.as_bytes())
+        .map_err(|fault| unreadable(json::reason(&fault).to_owned()))
 }
 
 /// JSON that is none.

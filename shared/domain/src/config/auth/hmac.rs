@@ -23,7 +23,6 @@ const NAMES: Names = Names {
         "nonce",
         "value",
     ],
-    later: &[],
     elsewhere: &[
         ("in", "beside \"hmac\""),
         ("key_name", "beside \"hmac\""),
@@ -61,9 +60,7 @@ const MOST: usize = 32;
 
 /// Reads the whole credential.
 pub(super) fn read(auth: Object<'_, '_>, faults: &mut Faults) -> Option<Hmac> {
-    let place = faults
-        .choice(auth, "in", &PLACES, &[])
-        .unwrap_or(Place::Header);
+    let place = faults.choice(auth, "in", &PLACES).unwrap_or(Place::Header);
     let key_name = reference::key_name(auth, place, faults);
     let usual = match place {
         Place::Query => "signature",
@@ -73,9 +70,9 @@ pub(super) fn read(auth: Object<'_, '_>, faults: &mut Faults) -> Option<Hmac> {
     let secret = reference::required_key(auth, "secret_ref", faults);
     part(auth, "hmac", faults, |hmac, faults| {
         faults.only(hmac, NAMES);
-        let algorithm = faults.choice(hmac, "algorithm", &ALGORITHMS, &[]);
-        let encoding = faults.choice(hmac, "encoding", &ENCODINGS, &[]);
-        let key_encoding = faults.choice(hmac, "key_encoding", &KEY_ENCODINGS, &[]);
+        let algorithm = faults.choice(hmac, "algorithm", &ALGORITHMS);
+        let encoding = faults.choice(hmac, "encoding", &ENCODINGS);
+        let key_encoding = faults.choice(hmac, "key_encoding", &KEY_ENCODINGS);
         let separator = separator(hmac, faults);
         let timestamp = timestamp(hmac, faults);
         let nonce = nonce(hmac, faults);
@@ -147,11 +144,10 @@ fn timestamp(hmac: Object<'_, '_>, faults: &mut Faults) -> Option<Timestamp> {
     let object = faults.object(hmac.members.get("timestamp")?, &at)?;
     const NAMES: Names = Names {
         known: &["header", "param", "format"],
-        later: &[],
         elsewhere: &[],
     };
     faults.only(object, NAMES);
-    let format = faults.choice(object, "format", &FORMATS, &[]);
+    let format = faults.choice(object, "format", &FORMATS);
     Some(Timestamp {
         spot: spot(object, faults),
         format: format.unwrap_or(TimestampFormat::Unix),
@@ -163,7 +159,6 @@ fn nonce(hmac: Object<'_, '_>, faults: &mut Faults) -> Option<Nonce> {
     let object = faults.object(hmac.members.get("nonce")?, &at)?;
     const NAMES: Names = Names {
         known: &["header", "param"],
-        later: &[],
         elsewhere: &[],
     };
     faults.only(object, NAMES);
@@ -282,7 +277,6 @@ fn message_part(value: &Value, at: &At<'_>, faults: &mut Faults) -> Option<Messa
     ];
     const NAMES: Names = Names {
         known: &["header", "text"],
-        later: &[],
         elsewhere: &[],
     };
     if let Value::String(word) = value {

@@ -25,7 +25,6 @@ const NAMES: Names = Names {
         "claims",
         "token_params",
     ],
-    later: &[],
     elsewhere: &[
         ("key", "into \"key_ref\": \"${NAME}\""),
         ("private_key", "into \"key_ref\": \"${NAME}\""),
@@ -87,9 +86,7 @@ pub(super) fn read(
     faults: &mut Faults,
 ) -> Option<JwtBearer> {
     faults.only(part, NAMES);
-    let way = faults
-        .choice(part, "use", &USES, &[])
-        .unwrap_or(Use::Exchange);
+    let way = faults.choice(part, "use", &USES).unwrap_or(Use::Exchange);
     let token_url = token_url(part, way, policy, faults);
     let issuer = reference::required_public(part, "issuer", faults);
     let subject = reference::public(part, "subject", faults);
@@ -101,9 +98,9 @@ pub(super) fn read(
         faults.without_secret(audience, &at);
     }
     let key = reference::required_key(part, "key_ref", faults);
-    let algorithm = faults.choice(part, "algorithm", &ALGORITHMS, &[]);
+    let algorithm = faults.choice(part, "algorithm", &ALGORITHMS);
     let algorithm = algorithm.unwrap_or(JwtAlgorithm::Rs256);
-    let key_encoding = faults.choice(part, "key_encoding", &KEY_ENCODINGS, &[]);
+    let key_encoding = faults.choice(part, "key_encoding", &KEY_ENCODINGS);
     if key_encoding.is_some() && !algorithm.is_shared() {
         let message = "a private key is PEM text";
         let hint = "leave it out; it is for HS256, HS384 and HS512";

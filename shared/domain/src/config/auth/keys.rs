@@ -13,7 +13,6 @@ const MOST: usize = 16;
 
 const PLACEMENT: Names = Names {
     known: &["in", "name", "value"],
-    later: &[],
     elsewhere: &[],
 };
 
@@ -151,7 +150,7 @@ fn placement(value: &Value, at: &At<'_>, faults: &mut Faults) -> Option<Placemen
             faults.missing(at, name);
         }
     }
-    let place = faults.choice(object, "in", &PLACES, &[]);
+    let place = faults.choice(object, "in", &PLACES);
     let name = faults.text(object, "name");
     let value_at = at.name("value");
     let value = faults.text(object, "value");

@@ -20,7 +20,6 @@ const CLIENT: Names = Names {
         "audience",
         "token_params",
     ],
-    later: &[],
     elsewhere: &[
         (
             "authorization_url",
@@ -48,7 +47,6 @@ const CODE: Names = Names {
         "connection",
         "revoke_url",
     ],
-    later: &[],
     elsewhere: &[
         ("client_id_ref", "into \"client_id\": \"${NAME}\""),
         ("client_secret", "into \"client_secret_ref\": \"${NAME}\""),
@@ -168,7 +166,7 @@ pub(super) fn authorization_code(
             faults,
         );
     }
-    let per = faults.choice(part, "per", &OWNERS, &[]);
+    let per = faults.choice(part, "per", &OWNERS);
     let connection = connection(part, faults);
     Some(AuthorizationCode {
         client: client?,
@@ -193,7 +191,7 @@ fn client(
     let client_id = reference::required_public(part, "client_id", faults);
     let client_secret = reference::key(part, "client_secret_ref", faults);
     let has_secret = part.members.contains_key("client_secret_ref");
-    let stated = faults.choice(part, "client_auth", &CLIENT_AUTHS, &[]);
+    let stated = faults.choice(part, "client_auth", &CLIENT_AUTHS);
     let at = part.at.name("client_auth");
     match (stated, has_secret) {
         (Some(ClientAuth::None), true) => {

@@ -13,7 +13,6 @@ const NAMES: Names = Names {
         "region",
         "service",
     ],
-    later: &[],
     elsewhere: &[],
 };
 

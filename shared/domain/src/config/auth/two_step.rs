@@ -12,7 +12,6 @@ use crate::walk::Faults;
 
 const NAMES: Names = Names {
     known: &["url", "login", "token_path", "expires_in_path", "ttl_s"],
-    later: &[],
     elsewhere: &[
         ("body", "into \"login\""),
         ("headers", "into \"login\""),
@@ -33,7 +32,6 @@ const LOGIN: Names = Names {
         "username_ref",
         "password_ref",
     ],
-    later: &[],
     elsewhere: &[
         ("url", "beside \"login\""),
         ("token_path", "beside \"login\""),
@@ -66,7 +64,7 @@ pub(super) fn read(part: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -
     let at = part.at.name("login");
     let login = faults.object(part.members.get("login")?, &at)?;
     faults.only(login, LOGIN);
-    let method = faults.choice(login, "method", &METHODS, &[]);
+    let method = faults.choice(login, "method", &METHODS);
     let method = method.unwrap_or(Method::Post);
     let body = body(login, method, faults);
     let headers = headers(login, faults);
@@ -114,7 +112,7 @@ fn path(part: Object<'_, '_>, name: &str, faults: &mut Faults) -> Option<Respons
 
 fn body(login: Object<'_, '_>, method: Method, faults: &mut Faults) -> LoginBody {
     let at = login.at.name("body");
-    let form = faults.choice(login, "type", &TYPES, &[]).unwrap_or(false);
+    let form = faults.choice(login, "type", &TYPES).unwrap_or(false);
     let Some(value) = login.members.get("body") else {
         return LoginBody::None;
     };

@@ -8,7 +8,6 @@ use crate::walk::{At, Faults};
 
 const NAMES: Names = Names {
     known: &["method", "path", "success_when"],
-    later: &[],
     elsewhere: &[
         ("url", "into \"path\"; the host is that of \"base_url\""),
         ("headers", "into \"api\": they go along"),
@@ -33,7 +32,7 @@ pub(super) fn read(
     let at = auth.at.name("verify");
     let verify = faults.object(auth.members.get("verify")?, &at)?;
     faults.only(verify, NAMES);
-    let method = faults.choice(verify, "method", &METHODS, &[]);
+    let method = faults.choice(verify, "method", &METHODS);
     if !verify.members.contains_key("path") {
         faults.missing(&at, "path");
     }

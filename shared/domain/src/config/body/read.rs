@@ -15,7 +15,6 @@ use crate::walk::{At, Faults};
 
 const NAMES: Names = Names {
     known: &["type", "template", "graphql"],
-    later: &[],
     elsewhere: &[
         ("content_type", "into \"api.headers\" as \"Content-Type\""),
         ("query", "here as \"graphql\""),
@@ -48,7 +47,7 @@ pub(in crate::config) fn read(
         return BodyRules::default();
     };
     faults.only(body, NAMES);
-    let stated = faults.choice(body, "type", &KINDS, &[]);
+    let stated = faults.choice(body, "type", &KINDS);
     let template_at = at.name("template");
     let template = body.members.get("template");
     let template = template.map(|value| template::read(value, &template_at, inputs, faults));

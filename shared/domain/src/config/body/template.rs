@@ -21,7 +21,6 @@ pub(super) fn read(value: &Value, at: &At<'_>, inputs: &Inputs<'_>, faults: &mut
         Value::Object(members) if members.contains_key(LITERAL) => {
             const NAMES: Names = Names {
                 known: &[LITERAL],
-                later: &[],
                 elsewhere: &[],
             };
             faults.only(Object { members, at }, NAMES);
@@ -44,7 +43,6 @@ pub(super) fn read(value: &Value, at: &At<'_>, inputs: &Inputs<'_>, faults: &mut
 fn input(node: Object<'_, '_>, inputs: &Inputs<'_>, faults: &mut Faults) -> Node {
     const NAMES: Names = Names {
         known: &[INPUT, "default", "omit_empty"],
-        later: &[],
         elsewhere: &[],
     };
     faults.only(node, NAMES);

@@ -37,7 +37,7 @@ fn a_cursor_that_is_no_cursor_is_not_sent() {
 }
 
 /// A call with this credential in its query.
-fn of_credential(auth: Value) -> (Auth, Draft) {
+fn of_credential(auth: &Value) -> (Auth, Draft) {
     let document = json!({
         "name": "List", "description": "Lists.",
         "api": { "base_url": "https://api.example.com:8443/v1", "path": "/things", "method": "GET", "auth": auth },
@@ -55,7 +55,7 @@ fn nothing_that_a_credential_takes_comes_from_a_link() {
     let hmac = json!({ "method": "hmac", "secret_ref": "${KEY}", "in": "query", "key_name": "sig",
         "hmac": { "message": ["method", "timestamp"], "timestamp": { "param": "ts" } } });
     for (auth, names) in [(token, vec!["access_token"]), (hmac, vec!["sig", "ts"])] {
-        let (auth, draft) = of_credential(auth);
+        let (auth, draft) = of_credential(&auth);
         let own: Vec<String> = config::query_parameters(&auth).map(str::to_owned).collect();
         assert_eq!(own, names);
         let link = format!("?page=2&{}=evil", names.join("=evil&"));
@@ -70,7 +70,7 @@ proptest! {
     fn a_link_never_leads_elsewhere(
         target in "((https?:)?[/\\\\]{0,3}([a-z@:.%2e]{0,9}api\\.example\\.com(:[0-9]{0,5})?)?[/?#;.%2efFa-z\\\\@:=&]{0,20})|\\PC{0,30}"
     ) {
-        let (auth, draft) = of_credential(json!({ "method": "api_key_query", "secret_ref": "${KEY}" }));
+        let (auth, draft) = of_credential(&json!({ "method": "api_key_query", "secret_ref": "${KEY}" }));
         let own: Vec<String> = config::query_parameters(&auth).map(str::to_owned).collect();
         if let Ok(next) = follow::follow(&draft, &target, &own) {
             let origin = |draft: &Draft| (draft.scheme, draft.host.clone(), draft.port, draft.method);
