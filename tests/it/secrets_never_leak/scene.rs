@@ -332,7 +332,10 @@ fn faults(values: &[String], other: &FakeUpstream) -> Vec<Fault> {
 }
 
 /// As text in chunks of seven bytes: each secret stands in several.
-#[allow(clippy::needless_pass_by_value, reason = "a reply is made of what was told")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "a reply is made of what was told"
+)]
 fn in_chunks(told: String) -> Reply {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut wire = head.as_bytes().to_vec();
