@@ -105,6 +105,34 @@ impl Plan {
             Some(rules) => members(rules, &data, within).map(Value::Object),
         }
     }
+
+    /// What an author should know of an output without any member, though rules say where they are: mostly a path is
+    /// misspelt. `None` when something was found, or there is no such rule.
+    pub fn hint_of_nothing(&self, response: &Value, output: &Value) -> Option<String> {
+        if !output.as_object().is_some_and(Map::is_empty) {
+            return None;
+        }
+        let place = self
+            .rules
+            .iter()
+            .flatten()
+            .find_map(|rule| match &rule.source {
+                Source::Path(place) | Source::Each { place, .. } => Some(place),
+                Source::Const(_) => None,
+            })?;
+        let data = match &self.response_path {
+            None => Cow::Borrowed(response),
+            Some(start) => start.path.as_ref().ok()?.find(response).ok()??,
+        };
+        let path = place.path.as_ref().ok()?;
+        let nearest = path.nearest(&data);
+        let nearest = nearest.map(|key| format!("; the nearest key is {key:?}"));
+        Some(format!(
+            "output: no path of response_to_output found anything, not even {:?}{}",
+            place.text,
+            nearest.unwrap_or_default()
+        ))
+    }
 }
 
 impl Place {

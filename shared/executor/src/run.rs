@@ -187,7 +187,9 @@ impl<'a> Run<'a> {
             }
             Some(rules) => self.pages(rules, draft).await?,
         };
-        let output = self.tool.output_plan.apply(&value)?;
+        let plan = &self.tool.output_plan;
+        let output = plan.apply(&value)?;
+        self.warnings.extend(plan.hint_of_nothing(&value, &output));
         let output = self.checked(output)?;
         self.timeline.mark("map");
         Ok(output)

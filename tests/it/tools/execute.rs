@@ -91,6 +91,26 @@ async fn answers_500_with_code_hint_and_details_when_the_upstream_fails() {
 }
 
 #[tokio::test]
+async fn warns_when_no_path_finds_anything() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream()
+        .on("/weather", json!({ "data": [{ "celsius": 7 }] }));
+    let tool = ToolBuilder::get("/weather").set(
+        "/mapping",
+        json!({ "response_to_output": { "celsius": "dta.0.celsius" } }),
+    );
+    let tool = alice.registers(tool).await;
+    let body = alice.executes(&tool, json!({})).await.json();
+    assert_eq!(
+        (&body["success"], &body["output"]),
+        (&json!(true), &json!({}))
+    );
+    let warning = body["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("\"dta.0.celsius\""), "{warning}");
+    assert!(warning.contains("nearest key"), "{warning}");
+}
+
+#[tokio::test]
 async fn blocks_a_private_address_before_a_connection_is_made() {
     let app = TestApp::setup().without_private_upstreams().start().await;
     let alice = app.alice();

@@ -315,3 +315,20 @@ fn a_table_without_rules_is_of_the_types_in_the_schema() {
         Ok(json!([{ "n": 1.5, "t": "a" }, { "t": "" }, { "n": "x" }]))
     );
 }
+
+#[test]
+fn an_output_of_nothing_tells_where_the_first_path_went_astray() {
+    let mut config = sample();
+    config.mapping.output.rules = Some(vec![rule("id", "dta.0.id"), rule("name", "dta.0.name")]);
+    let plan = Plan::compile(&config);
+    let hint = |answer: &Value| plan.hint_of_nothing(answer, &plan.apply(answer).unwrap());
+    let told = hint(&json!({ "data": [{ "id": 1 }] })).unwrap();
+    assert!(
+        told.contains("\"dta.0.id\"") && told.contains("\"data\""),
+        "{told}"
+    );
+    assert_eq!(hint(&json!({ "dta": [{ "name": "x" }] })), None);
+    config.mapping.output.rules = Some(Vec::new());
+    let plan = Plan::compile(&config);
+    assert_eq!(plan.hint_of_nothing(&json!({}), &json!({})), None);
+}
