@@ -148,7 +148,7 @@ mod tests {
             pointer(run(&tool, json!({ "from": "EUR", "to": "EUR" }))),
             "/to"
         );
-        let (output, _) = run_on(&tool, json!({ "from": "EUR", "to": "XXX" }), ANSWER);
+        let (output, _) = run_on(&tool, json!({ "from": "EUR", "to": "XTS" }), ANSWER);
         assert_eq!(pointer(output), "/to");
     }
 }

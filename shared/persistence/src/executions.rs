@@ -205,26 +205,34 @@ pub async fn record(
 ) -> Result<(), Error> {
     let claims = principal.claims(Some(execution.workspace_id));
     let texts = execution.texts()?;
-    db.once(|| {
-        query_as::<_, Nothing>(RECORD)
-            .bind(claims.as_str())
-            .bind(execution.id.0)
-            .bind(execution.workspace_id.0)
-            .bind(execution.tool_id)
-            .bind(execution.tool_version)
-            .bind(execution.door.as_str())
-            .bind(execution.success)
-            .bind(execution.error_code)
-            .bind(texts.input.as_str())
-            .bind(texts.output.as_deref())
-            .bind(texts.error.as_deref())
-            .bind(execution.timeline)
-            .bind(texts.warnings.as_deref())
-            .bind(execution.started_at)
-            .bind(execution.duration_us)
-    })
-    .await
-    .map(drop)
+    db.once(|| bound(RECORD, &claims, execution, &texts))
+        .await
+        .map(drop)
+}
+
+/// A statement with the execution as its first parameters, in the order of [`RECORD`].
+pub(crate) fn bound<'q>(
+    sql: &'static str,
+    claims: &'q str,
+    execution: &'q NewExecution<'q>,
+    texts: &'q Texts,
+) -> Query<'q, Nothing> {
+    query_as::<_, Nothing>(sql)
+        .bind(claims)
+        .bind(execution.id.0)
+        .bind(execution.workspace_id.0)
+        .bind(execution.tool_id)
+        .bind(execution.tool_version)
+        .bind(execution.door.as_str())
+        .bind(execution.success)
+        .bind(execution.error_code)
+        .bind(texts.input.as_str())
+        .bind(texts.output.as_deref())
+        .bind(texts.error.as_deref())
+        .bind(execution.timeline)
+        .bind(texts.warnings.as_deref())
+        .bind(execution.started_at)
+        .bind(execution.duration_us)
 }
 
 /// The JSON columns of a [`NewExecution`] as text.

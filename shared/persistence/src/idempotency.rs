@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::executions::NewExecution;
+use crate::executions::{NewExecution, bound};
 use crate::limits::Limit;
 use crate::statements::{Affected, Nothing, Statement, row, statement};
 
@@ -249,22 +249,7 @@ pub async fn settle(
     let claims = principal.claims(Some(execution.workspace_id));
     let texts = execution.texts()?;
     db.once(|| {
-        query_as::<_, Nothing>(SETTLE)
-            .bind(claims.as_str())
-            .bind(execution.id.0)
-            .bind(execution.workspace_id.0)
-            .bind(execution.tool_id)
-            .bind(execution.tool_version)
-            .bind(execution.door.as_str())
-            .bind(execution.success)
-            .bind(execution.error_code)
-            .bind(texts.input.as_str())
-            .bind(texts.output.as_deref())
-            .bind(texts.error.as_deref())
-            .bind(execution.timeline)
-            .bind(texts.warnings.as_deref())
-            .bind(execution.started_at)
-            .bind(execution.duration_us)
+        bound(SETTLE, &claims, execution, &texts)
             .bind(settlement.claim.map(|claim| claim.scope.as_str()))
             .bind(settlement.claim.map(|claim| claim.key.as_str()))
             .bind(settlement.outcome.map(|(outcome, _)| outcome))
