@@ -5,6 +5,9 @@ use auth::Authenticator;
 use axum::Router;
 use executor::Executor;
 use executor::outbound::{Outbound, OutboundConfig};
+use mcp::Mcp;
+use orchestrate::Orchestrate;
+use orchestrator::{Agent, Models};
 use persistence::Db;
 use registry::Registry;
 use runtime::{Config, StartError};
@@ -29,6 +32,8 @@ pub struct Rooms {
     pub authenticator: Authenticator,
     /// Runs tools.
     pub executor: Executor,
+    /// Runs prompts.
+    pub agent: Agent,
 }
 
 impl Rooms {
@@ -67,11 +72,20 @@ impl Rooms {
         let registry =
             Registry::new(db.clone(), outbound.policy.clone()).with_code(&config.code_tools);
         let vault = config.vault(&db)?;
+        let outbound = Outbound::new(outbound);
         let executor = Executor::new(
             db.clone(),
             registry.clone(),
             vault.clone(),
-            Outbound::new(outbound),
+            outbound.clone(),
+        );
+        let agent = Agent::new(
+            db.clone(),
+            registry.clone(),
+            executor.clone(),
+            vault.clone(),
+            Models::new(outbound),
+            orchestrate::rules(config)?,
         );
         Ok(Self {
             db,
@@ -79,6 +93,7 @@ impl Rooms {
             vault,
             authenticator,
             executor,
+            agent,
         })
     }
 }
@@ -91,6 +106,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         vault,
         authenticator,
         executor,
+        agent,
     } = rooms.clone();
     let system = System {
         db: db.clone(),
@@ -102,6 +118,19 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         executor: executor.clone(),
         vault: vault.clone(),
     };
+    let orchestrate = Orchestrate {
+        authenticator: authenticator.clone(),
+        db: db.clone(),
+        registry: registry.clone(),
+        vault: vault.clone(),
+        agent,
+    };
+    let mcp = Mcp::over(
+        config,
+        authenticator.clone(),
+        registry.clone(),
+        executor.clone(),
+    );
     let secrets = Secrets {
         db: db.clone(),
         authenticator: authenticator.clone(),
@@ -120,6 +149,8 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         .merge(tools::routes().with_state(tools))
         .merge(secrets::routes().with_state(secrets))
         .merge(workspaces::routes().with_state(workspaces))
+        .merge(orchestrate::routes().with_state(orchestrate))
+        .merge(mcp::routes().with_state(mcp))
         .merge(analytics::routes().with_state(analytics));
     serve_stack(router.into(), &StackConfig::new(&config.cors_origins))
 }

@@ -59,6 +59,8 @@ fn api() -> OpenApi {
         tools::routes().into_openapi(),
         secrets::routes().into_openapi(),
         workspaces::routes().into_openapi(),
+        orchestrate::routes().into_openapi(),
+        mcp::routes().into_openapi(),
         analytics::routes().into_openapi(),
     ])
 }

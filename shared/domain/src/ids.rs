@@ -51,6 +51,11 @@ uuid_id! {
 }
 
 uuid_id! {
+    /// A conversation with a model: one run of the agent loop, and what `previous_id` continues.
+    ConversationId
+}
+
+uuid_id! {
     /// A connection: the tokens of a person or a workspace at one provider.
     ConnectionId
 }

@@ -19,6 +19,7 @@ pub mod formats;
 pub mod graphql;
 pub mod ids;
 pub mod json;
+pub mod model;
 pub mod output;
 pub mod pages;
 pub mod path;

@@ -1,5 +1,6 @@
 //! Every environment variable of the product, with its meaning and default; read once, at start.
 
+mod model;
 mod read;
 mod stores;
 
@@ -117,6 +118,41 @@ pub const VARIABLES: &[Variable] = &[
         default: "the region's own",
     },
     Variable {
+        name: "OPENAI_API_KEY",
+        meaning: "the key of the model server that serves every workspace without one of its own",
+        default: "none: only workspaces with a model server of their own can ask a model",
+    },
+    Variable {
+        name: "OPENAI_BASE_URL",
+        meaning: "a server that speaks the OpenAI Responses API; the address before /responses",
+        default: "https://api.openai.com/v1",
+    },
+    Variable {
+        name: "OPENAI_MODEL",
+        meaning: "the model of requests that name none",
+        default: "none: then a request, or the workspace's setting, must name one",
+    },
+    Variable {
+        name: "MODEL_TOOL_TOKENS",
+        meaning: "most estimated tokens of the function definitions of one request to a model, 500 to 1000000; beyond it the model searches for tools",
+        default: "8000",
+    },
+    Variable {
+        name: "MODEL_MAX_TURNS",
+        meaning: "requests to the model in one run that names no number, 1 to 50",
+        default: "10",
+    },
+    Variable {
+        name: "MODEL_TOKEN_BUDGET",
+        meaning: "most tokens of one run, all its turns together, 1000 to 100000000",
+        default: "200000",
+    },
+    Variable {
+        name: "MODEL_DEADLINE_SECONDS",
+        meaning: "seconds after which a run is ended, 5 to 840; below the function's Timeout",
+        default: "120",
+    },
+    Variable {
         name: "EGRESS_ALLOW",
         meaning: "host:port,… of private upstreams that tools may reach, over http as well",
         default: "none: public https hosts only",
@@ -162,6 +198,39 @@ pub(crate) fn missing_of_lambda() -> Vec<&'static str> {
     SET_BY_LAMBDA.into_iter().filter(missing).collect()
 }
 
+/// The operator's model server and the limits of runs.
+#[derive(Clone)]
+pub struct ModelConfig {
+    /// `OPENAI_BASE_URL`, without a slash at the end.
+    pub base_url: String,
+    /// `OPENAI_API_KEY`.
+    pub api_key: Option<SecretString>,
+    /// `OPENAI_MODEL`.
+    pub model: Option<String>,
+    /// `MODEL_TOOL_TOKENS`.
+    pub tool_tokens: u32,
+    /// `MODEL_MAX_TURNS`.
+    pub max_turns: u32,
+    /// `MODEL_TOKEN_BUDGET`.
+    pub token_budget: u32,
+    /// `MODEL_DEADLINE_SECONDS`.
+    pub deadline_s: u32,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.openai.com/v1".to_owned(),
+            api_key: None,
+            model: None,
+            tool_tokens: 8_000,
+            max_turns: 10,
+            token_budget: 200_000,
+            deadline_s: 120,
+        }
+    }
+}
+
 /// What an operator configures: plain data, so that a test or the local server can fill it by hand.
 #[derive(Clone)]
 pub struct Config {
@@ -185,6 +254,8 @@ pub struct Config {
     pub master_keys: Option<SecretString>,
     /// `SECRET_PROVIDER`, `SECRET_AWS_PREFIX`, `SECRET_CACHE_SECONDS`, `SECRET_ENV_ALLOW` and what they name.
     pub secret_stores: StoresConfig,
+    /// `OPENAI_…` and `MODEL_…`.
+    pub model: ModelConfig,
     /// `EGRESS_ALLOW`: `host:port,…`.
     pub egress_allow: String,
     /// `CORS_ORIGINS`.
@@ -226,6 +297,7 @@ impl Config {
             jwt_audience: "authenticated".to_owned(),
             master_keys: None,
             secret_stores: StoresConfig::default(),
+            model: ModelConfig::default(),
             egress_allow: String::new(),
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),

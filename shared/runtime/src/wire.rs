@@ -102,6 +102,17 @@ impl Config {
         Ok(Registry::new(db.clone(), self.egress_policy()?).with_code(&self.code_tools))
     }
 
+    /// The way out for tools and for the model servers of workspaces.
+    ///
+    /// # Errors
+    /// As [`Config::egress_policy`].
+    pub fn outbound(&self) -> Result<Outbound, StartError> {
+        Ok(Outbound::new(OutboundConfig {
+            policy: self.egress_policy()?,
+            ..OutboundConfig::default()
+        }))
+    }
+
     /// What runs tools.
     ///
     /// # Errors
@@ -112,15 +123,11 @@ impl Config {
         registry: &Registry,
         vault: &Vault,
     ) -> Result<Executor, StartError> {
-        let outbound = Outbound::new(OutboundConfig {
-            policy: self.egress_policy()?,
-            ..OutboundConfig::default()
-        });
         Ok(Executor::new(
             db.clone(),
             registry.clone(),
             vault.clone(),
-            outbound,
+            self.outbound()?,
         ))
     }
 }

@@ -87,7 +87,7 @@ fn base() -> OpenApi {
         .build()
 }
 
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 8] = [
     ("system", "Health and documentation."),
     ("tools", "Registering, running and versioning tools."),
     (
@@ -95,6 +95,15 @@ const TAGS: [(&str, &str); 5] = [
         "Credentials that tools use; values are never answered.",
     ),
     ("workspaces", "Tenants and their API keys."),
+    ("orchestrate", "A model works with the workspace's tools."),
+    (
+        "prompts",
+        "Versioned prompt templates with typed variables.",
+    ),
+    (
+        "mcp",
+        "The same tools and prompts for clients of the Model Context Protocol.",
+    ),
     ("analytics", "What was executed."),
 ];
 

@@ -34,6 +34,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             supabase_url,
             master_keys: self.master_keys(),
             secret_stores: self.secret_stores(),
+            model: self.model(),
             egress_allow: self.egress_allow(),
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),

@@ -1,0 +1,71 @@
+//! The group `mcp`: the workspace's tools and prompts for any client of the Model Context Protocol.
+
+use auth::Authenticator;
+use axum::extract::FromRef;
+use executor::Executor;
+use registry::Registry;
+use runtime::{Config, StartError};
+use utoipa_axum::router::OpenApiRouter;
+
+/// What the group's operations use.
+#[derive(Clone)]
+pub struct Mcp {
+    /// Finds out who is asking.
+    pub authenticator: Authenticator,
+    /// Knows the tools and prompts.
+    pub registry: Registry,
+    /// Runs tools.
+    pub executor: Executor,
+    /// Where callers reach this product.
+    pub public_url: Option<String>,
+    /// Who issues the tokens of people.
+    pub jwt_issuer: Option<String>,
+    /// Origins of browsers that may call.
+    pub cors_origins: Vec<String>,
+}
+
+impl Mcp {
+    /// Wires the group as configured. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn wire(config: &Config) -> Result<Self, StartError> {
+        let db = config.database()?;
+        let registry = config.registry(&db)?;
+        let vault = config.vault(&db)?;
+        Ok(Self::over(
+            config,
+            config.authenticator(&db)?,
+            registry.clone(),
+            config.executor(&db, &registry, &vault)?,
+        ))
+    }
+
+    /// The group over rooms that are there already.
+    pub fn over(
+        config: &Config,
+        authenticator: Authenticator,
+        registry: Registry,
+        executor: Executor,
+    ) -> Self {
+        Self {
+            authenticator,
+            registry,
+            executor,
+            public_url: config.public_url.clone(),
+            jwt_issuer: config.jwt_issuer.clone(),
+            cors_origins: config.cors_origins.clone(),
+        }
+    }
+}
+
+impl FromRef<Mcp> for Authenticator {
+    fn from_ref(group: &Mcp) -> Self {
+        group.authenticator.clone()
+    }
+}
+
+/// The group's operations.
+pub fn routes() -> OpenApiRouter<Mcp> {
+    OpenApiRouter::new()
+}

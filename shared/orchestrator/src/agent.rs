@@ -1,0 +1,204 @@
+//! One run of the agent loop, from the prompt to the answer.
+
+use std::sync::Arc;
+
+use domain::caller::Caller;
+use domain::failure::Failure;
+use domain::fault::Fault;
+use domain::ids::{ConversationId, ToolId};
+use domain::model::{ModelFailure, ModelFailureCode, Usage};
+use executor::Executor;
+use persistence::Db;
+use registry::Registry;
+use secrecy::SecretString;
+use serde_json::Value;
+use url::Url;
+use vault::Vault;
+
+use crate::model::Models;
+use crate::offer::Withheld;
+
+/// What the operator allows and provides.
+#[derive(Clone)]
+pub struct AgentRules {
+    /// The operator's model server.
+    pub base_url: Url,
+    /// The operator's key; without it only workspaces with a model server of their own are served.
+    pub api_key: Option<SecretString>,
+    /// The model of requests that name none.
+    pub model: Option<String>,
+    /// Most estimated tokens of all function definitions of one request.
+    pub tool_tokens: u64,
+    /// Turns of a run that names no number.
+    pub max_turns: u32,
+    /// Most tokens of one run, all turns together.
+    pub token_budget: u64,
+    /// Seconds until a run is ended.
+    pub deadline_s: u32,
+}
+
+/// What somebody asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The prompt.
+    pub prompt: String,
+    /// Only these tools; none named: all that do no harm.
+    pub tools: Option<Vec<ToolId>>,
+    /// Another model.
+    pub model: Option<String>,
+    /// The system text.
+    pub instructions: Option<String>,
+    /// Continue this conversation.
+    pub previous_id: Option<ConversationId>,
+    /// Most requests to the model.
+    pub max_turns: Option<u32>,
+    /// How the answer must look.
+    pub text_format: Option<Value>,
+    /// Most tokens of this run.
+    pub token_budget: Option<u64>,
+    /// Whether text is wanted while it is written.
+    pub stream: bool,
+}
+
+/// What happens during a run, told at once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A tool begins.
+    ToolCall {
+        /// Which tool.
+        tool: String,
+        /// The model's name of the call.
+        call_id: String,
+        /// Its input.
+        input: Value,
+    },
+    /// A tool ended.
+    ToolResult {
+        /// Which tool.
+        tool: String,
+        /// The model's name of the call.
+        call_id: String,
+        /// Its output, or why there is none.
+        outcome: Result<Value, Failure>,
+    },
+    /// More of the answer's text.
+    Delta {
+        /// The new part.
+        text: String,
+    },
+}
+
+/// One call of a tool, as the answer tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    /// Which tool.
+    pub tool: String,
+    /// Its input.
+    pub input: Value,
+    /// Its output, or why there is none.
+    pub outcome: Result<Value, Failure>,
+    /// Wall time, in milliseconds.
+    pub execution_time_ms: u64,
+}
+
+/// A run that ended well.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Continue it as `previous_id`.
+    pub id: ConversationId,
+    /// The model's answer.
+    pub response: String,
+    /// Every call, in the order in which the model asked.
+    pub tool_calls: Vec<ToolCall>,
+    /// All turns together.
+    pub usage: Usage,
+    /// Tools that the model was not given.
+    pub withheld: Vec<Withheld>,
+    /// What is worth knowing besides.
+    pub warnings: Vec<String>,
+}
+
+/// Why a run did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum OrchestrateError {
+    /// The request makes no sense.
+    #[error("the request is not valid")]
+    Invalid(Vec<Fault>),
+    /// No conversation of this id here.
+    #[error("no such conversation")]
+    ConversationNotFound,
+    /// The model did not do it.
+    #[error("{}", .0.message)]
+    Model(ModelFailure),
+    /// The tools could not be read.
+    #[error("the tools could not be read")]
+    Registry(#[from] registry::Error),
+    /// The conversation could not be kept.
+    #[error("the conversation could not be kept")]
+    Database(#[from] persistence::Error),
+    /// The model server's key could not be opened.
+    #[error("the model server's key could not be opened")]
+    Vault(#[from] vault::Error),
+}
+
+struct Inner {
+    _db: Db,
+    _registry: Registry,
+    _executor: Executor,
+    _vault: Vault,
+    _models: Models,
+    _rules: AgentRules,
+}
+
+/// Runs prompts. Cheap to clone.
+#[derive(Clone)]
+pub struct Agent(Arc<Inner>);
+
+impl Agent {
+    /// An agent over these rooms.
+    pub fn new(
+        db: Db,
+        registry: Registry,
+        executor: Executor,
+        vault: Vault,
+        models: Models,
+        rules: AgentRules,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            _db: db,
+            _registry: registry,
+            _executor: executor,
+            _vault: vault,
+            _models: models,
+            _rules: rules,
+        }))
+    }
+
+    /// Begins a run.
+    pub fn start(&self, _caller: Caller, _ask: Ask) -> Running {
+        let _ = &self.0;
+        Running {}
+    }
+}
+
+/// A run under way. Dropping it cancels it.
+pub struct Running {}
+
+impl Running {
+    /// The next thing that happens; none: the run ended.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        None
+    }
+
+    /// How the run ended; events that were not asked for are lost.
+    ///
+    /// # Errors
+    /// Why it did not end well.
+    pub async fn finish(self) -> Result<Answer, OrchestrateError> {
+        Err(OrchestrateError::Model(ModelFailure::new(
+            ModelFailureCode::NotConfigured,
+            "no model",
+            "",
+        )))
+    }
+}

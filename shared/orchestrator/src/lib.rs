@@ -1,0 +1,8 @@
+//! The agent loop: a prompt goes in, a model calls the workspace's tools through the executor, the answer comes out.
+
+pub mod agent;
+pub mod model;
+pub mod offer;
+
+pub use agent::{Agent, Answer, Ask, Event, OrchestrateError, Running, ToolCall};
+pub use model::{Endpoint, Models};
