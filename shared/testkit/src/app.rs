@@ -9,6 +9,7 @@ use domain::ids::{UserId, WorkspaceId};
 use executor::outbound::{Lookup, OutboundConfig};
 use reqwest::Client;
 use runtime::Config;
+use scripted_model::ScriptedModel;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -27,6 +28,9 @@ const ISSUER: &str = "https://project.supabase.test/auth/v1";
 /// Wraps the data keys: 32 bytes of no importance.
 const MASTER_KEYS: &str = "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
+/// The model of requests that name none, when the app has a scripted model server.
+const MODEL: &str = "gpt-scripted";
+
 type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// How an app differs from the usual one.
@@ -37,6 +41,7 @@ pub struct Setup {
     clock: Option<Clock>,
     egress_allow: Vec<String>,
     fenced: bool,
+    scripted_model: bool,
     change: Vec<Change>,
 }
 
@@ -76,6 +81,13 @@ impl Setup {
         self
     }
 
+    /// The operator's model server is a scripted one: [`TestApp::model`].
+    #[must_use]
+    pub fn scripted_model(mut self) -> Self {
+        self.scripted_model = true;
+        self
+    }
+
     /// The only tools are those that a test saves.
     #[must_use]
     pub fn without_built_in_tools(self) -> Self {
@@ -93,16 +105,27 @@ impl Setup {
     pub async fn start(self) -> TestApp {
         let database = Arc::new(TestDatabase::create().await);
         let upstream = Arc::new(FakeUpstream::start().await);
-        self.start_on(database, upstream).await
+        let model = match self.scripted_model {
+            true => Some(Arc::new(
+                ScriptedModel::start().await.expect("a free loopback port"),
+            )),
+            false => None,
+        };
+        self.start_on(database, upstream, model).await
     }
 
-    /// Starts it on the database and the upstream of another app, as a later release would be.
+    /// Starts it on the database, the upstream and the model server of another app, as a later release would be.
     pub async fn start_on_database_of(self, app: &TestApp) -> TestApp {
-        self.start_on(Arc::clone(&app.database), Arc::clone(&app.upstream))
-            .await
+        let (database, upstream) = (Arc::clone(&app.database), Arc::clone(&app.upstream));
+        self.start_on(database, upstream, app.model.clone()).await
     }
 
-    async fn start_on(self, database: Arc<TestDatabase>, upstream: Arc<FakeUpstream>) -> TestApp {
+    async fn start_on(
+        self,
+        database: Arc<TestDatabase>,
+        upstream: Arc<FakeUpstream>,
+        model: Option<Arc<ScriptedModel>>,
+    ) -> TestApp {
         logs::keep();
         let mut config = Config::with_database(database.url());
         config.database_pool_mode = database.pool_mode();
@@ -114,6 +137,13 @@ impl Setup {
         let mut allow = self.egress_allow;
         if !self.fenced {
             allow.push(upstream.host_port());
+            // So that a workspace can name it as its own model server too.
+            allow.extend(model.as_ref().map(|model| model.host_port()));
+        }
+        if let Some(model) = &model {
+            config.model.base_url = model.base_url();
+            config.model.api_key = Some(model.key().into());
+            config.model.model = Some(MODEL.to_owned());
         }
         config.egress_allow = allow.join(",");
         for change in self.change {
@@ -124,7 +154,7 @@ impl Setup {
             lookup: self.lookup,
             extra_roots: self.extra_roots,
         };
-        TestApp::serve(config, outbound, self.clock, database, upstream).await
+        TestApp::serve(config, outbound, self.clock, database, upstream, model).await
     }
 }
 
@@ -136,6 +166,7 @@ pub struct TestApp {
     clock: Option<Clock>,
     rooms: Rooms,
     upstream: Arc<FakeUpstream>,
+    model: Option<Arc<ScriptedModel>>,
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
@@ -161,7 +192,15 @@ impl TestApp {
         (app, alice, bob)
     }
 
-    /// The same, in workspaces whose only tools are those that a test saves.
+    /// An app with a scripted model server, with the owner of workspace A, whose only tools are those that a test saves.
+    pub async fn with_model() -> (Self, Persona) {
+        let setup = Self::setup().scripted_model();
+        let app = setup.without_built_in_tools().start().await;
+        let alice = app.alice();
+        (app, alice)
+    }
+
+    /// The usual app in workspaces whose only tools are those that a test saves.
     pub async fn with_two_empty_workspaces() -> (Self, Persona, Persona) {
         let app = Self::setup().without_built_in_tools().start().await;
         let (alice, bob) = (app.alice(), app.bob());
@@ -174,6 +213,7 @@ impl TestApp {
         clock: Option<Clock>,
         database: Arc<TestDatabase>,
         upstream: Arc<FakeUpstream>,
+        model: Option<Arc<ScriptedModel>>,
     ) -> Self {
         let db = config.database().expect("a well-formed DATABASE_URL");
         let rules = config.token_rules().expect("usable token rules");
@@ -216,6 +256,7 @@ impl TestApp {
             clock,
             rooms,
             upstream,
+            model,
             client,
             stop: Some(stop),
             serving,
@@ -231,6 +272,7 @@ impl TestApp {
             self.clock.clone(),
             Arc::clone(&self.database),
             Arc::clone(&self.upstream),
+            self.model.clone(),
         )
         .await
     }
@@ -281,6 +323,15 @@ impl TestApp {
     /// The API that tools call unless they say otherwise.
     pub fn upstream(&self) -> &FakeUpstream {
         &self.upstream
+    }
+
+    /// The scripted model server.
+    ///
+    /// # Panics
+    /// When the app was set up without one.
+    pub fn model(&self) -> &ScriptedModel {
+        let model = self.model.as_deref();
+        model.expect("TestApp::setup().scripted_model()")
     }
 
     /// The database.

@@ -23,6 +23,7 @@ pub use moto::{AwsFault, FakeAws};
 pub use persona::{Persona, Response};
 pub use postgres::Pooler;
 pub use provider::{Client, Fault, OAuthProvider};
+pub use scripted_model::{self, Gate, ScriptedModel};
 pub use tokens::{Jwks, Signer, Token};
 pub use tool::{RegisteredTool, ToolBuilder};
 pub use upstream::{Answer, Captured, FakeUpstream, Reply};
