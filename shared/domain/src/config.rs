@@ -10,7 +10,7 @@ mod body;
 mod conditions;
 mod credential;
 mod endpoint;
-mod fields;
+pub(crate) mod fields;
 mod headers;
 mod inputs;
 mod json_template;

@@ -88,30 +88,40 @@ impl ToolId {
     /// The id that a tool of this display name gets when it states none: lower case, every run of
     /// other characters one `_`, at most 64 characters. `None` when nothing is left or it is reserved.
     pub fn from_name(name: &str) -> Option<Self> {
-        let mut slug = String::with_capacity(name.len().min(64));
-        for c in name.trim().chars() {
-            match c.to_ascii_lowercase() {
-                c @ ('a'..='z' | '0'..='9' | '-') => slug.push(c),
-                _ if slug.is_empty() || slug.ends_with('_') => {}
-                _ => slug.push('_'),
-            }
-            if slug.len() == 64 {
-                break;
-            }
-        }
-        slug.trim_end_matches('_').parse().ok()
+        slug(name).parse().ok()
     }
+}
+
+/// A display name as an id: lower case, every run of other characters one `_`, at most 64 characters.
+fn slug(name: &str) -> String {
+    let mut slug = String::with_capacity(name.len().min(64));
+    for c in name.trim().chars() {
+        match c.to_ascii_lowercase() {
+            c @ ('a'..='z' | '0'..='9' | '-') => slug.push(c),
+            _ if slug.is_empty() || slug.ends_with('_') => {}
+            _ => slug.push('_'),
+        }
+        if slug.len() == 64 {
+            break;
+        }
+    }
+    slug.truncate(slug.trim_end_matches('_').len());
+    slug
+}
+
+/// Whether a text has 1 to 64 characters of a-z, 0-9, _ and -.
+fn is_slug(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
 impl FromStr for ToolId {
     type Err = ToolIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let well_formed = (1..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
-        if !well_formed {
+        if !is_slug(text) {
             return Err(ToolIdError::Malformed);
         }
         if RESERVED_TOOL_IDS.contains(&text) {
@@ -122,6 +132,47 @@ impl FromStr for ToolId {
 }
 
 impl fmt::Display for ToolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A prompt's id in its workspace: `^[a-z0-9_-]{1,64}$`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct PromptId(String);
+
+/// Why a text is no [`PromptId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to 64 characters of a-z, 0-9, _ and -")]
+pub struct PromptIdError;
+
+impl PromptId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id that a prompt of this display name gets when it states none, as for a tool. `None` when
+    /// nothing is left of the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        slug(name).parse().ok()
+    }
+}
+
+impl FromStr for PromptId {
+    type Err = PromptIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_slug(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PromptIdError)
+        }
+    }
+}
+
+impl fmt::Display for PromptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

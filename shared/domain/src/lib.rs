@@ -23,6 +23,7 @@ pub mod model;
 pub mod output;
 pub mod pages;
 pub mod path;
+pub mod prompt;
 pub mod reading;
 pub mod request;
 pub mod rest;

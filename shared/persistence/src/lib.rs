@@ -19,6 +19,7 @@ pub mod members;
 mod migrate;
 pub mod outputs;
 mod pool;
+pub mod prompts;
 mod revisions;
 pub mod secret_providers;
 pub mod secret_work;

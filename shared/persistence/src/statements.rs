@@ -62,6 +62,7 @@ pub fn statements() -> Vec<Statement> {
         crate::revisions::STATEMENTS,
         crate::tools::STATEMENTS,
         crate::tool_versions::STATEMENTS,
+        crate::prompts::STATEMENTS,
         crate::executions::STATEMENTS,
         crate::outputs::STATEMENTS,
         crate::idempotency::STATEMENTS,

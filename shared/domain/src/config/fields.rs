@@ -8,23 +8,23 @@ use crate::walk::{At, Faults};
 
 /// A JSON object at its place.
 #[derive(Clone, Copy)]
-pub(super) struct Object<'v, 'a> {
-    pub(super) members: &'v Map<String, Value>,
-    pub(super) at: &'a At<'a>,
+pub(crate) struct Object<'v, 'a> {
+    pub(crate) members: &'v Map<String, Value>,
+    pub(crate) at: &'a At<'a>,
 }
 
 /// The names that an object may have.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// Read.
-    pub(super) known: &'static [&'static str],
+    pub(crate) known: &'static [&'static str],
     /// Belongs elsewhere: the name and where.
-    pub(super) elsewhere: &'static [(&'static str, &'static str)],
+    pub(crate) elsewhere: &'static [(&'static str, &'static str)],
 }
 
 impl Faults {
     /// The value as an object.
-    pub(super) fn object<'v, 'a>(
+    pub(crate) fn object<'v, 'a>(
         &mut self,
         value: &'v Value,
         at: &'a At<'a>,
@@ -39,7 +39,7 @@ impl Faults {
     }
 
     /// The value as an array of at most `most` elements.
-    pub(super) fn list<'v>(&mut self, value: &'v Value, at: &At<'_>, most: usize) -> &'v [Value] {
+    pub(crate) fn list<'v>(&mut self, value: &'v Value, at: &At<'_>, most: usize) -> &'v [Value] {
         match value {
             Value::Array(items) if items.len() > most => {
                 self.add(
@@ -58,7 +58,7 @@ impl Faults {
     }
 
     /// Notes members that do not belong to this object. Names that begin with `x-` are free.
-    pub(super) fn only(&mut self, object: Object<'_, '_>, names: Names) {
+    pub(crate) fn only(&mut self, object: Object<'_, '_>, names: Names) {
         for name in object.members.keys() {
             if self.full() {
                 return;
@@ -79,7 +79,7 @@ impl Faults {
     }
 
     /// A member that is a text; hidden and control characters are refused.
-    pub(super) fn text<'v>(&mut self, object: Object<'v, '_>, name: &str) -> Option<&'v str> {
+    pub(crate) fn text<'v>(&mut self, object: Object<'v, '_>, name: &str) -> Option<&'v str> {
         let at = object.at.name(name);
         match object.members.get(name)? {
             Value::String(text) => {
@@ -94,7 +94,7 @@ impl Faults {
     }
 
     /// Refuses hidden and control characters.
-    pub(super) fn visible(&mut self, text: &str, at: &At<'_>) {
+    pub(crate) fn visible(&mut self, text: &str, at: &At<'_>) {
         if let Some((c, kind)) = text::hidden_character(text) {
             let message = format!("contains U+{:04X}, {kind}", u32::from(c));
             self.add(at, "invalid_character", message);
@@ -102,7 +102,7 @@ impl Faults {
     }
 
     /// Refuses `${NAME}` where no secret may stand.
-    pub(super) fn without_secret(&mut self, text: &str, at: &At<'_>) {
+    pub(crate) fn without_secret(&mut self, text: &str, at: &At<'_>) {
         if names_secret(text) {
             self.advise(
                 at,
@@ -114,7 +114,7 @@ impl Faults {
     }
 
     /// Notes a text that is not between 1 and `most` characters long.
-    pub(super) fn length(&mut self, text: &str, most: usize, at: &At<'_>) {
+    pub(crate) fn length(&mut self, text: &str, most: usize, at: &At<'_>) {
         // Bytes first: counting characters of a megabyte would be work for nothing.
         let fits = text.len() <= 4 * most && text.chars().count() <= most;
         if text.trim().is_empty() {
@@ -129,7 +129,7 @@ impl Faults {
     }
 
     /// A member that is true or false.
-    pub(super) fn flag(&mut self, object: Object<'_, '_>, name: &str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, object: Object<'_, '_>, name: &str) -> Option<bool> {
         match object.members.get(name)? {
             Value::Bool(flag) => Some(*flag),
             other => {
@@ -140,7 +140,7 @@ impl Faults {
     }
 
     /// A member that is a whole number within bounds.
-    pub(super) fn whole(
+    pub(crate) fn whole(
         &mut self,
         object: Object<'_, '_>,
         name: &str,
@@ -157,7 +157,7 @@ impl Faults {
     }
 
     /// A member that is one of a few words.
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         &mut self,
         object: Object<'_, '_>,
         name: &str,

@@ -50,6 +50,9 @@ codes! {
     InvalidConfig = "invalid_config", 400, "The tool config is not valid",
         "The document is not a tool config. errors[] holds every fault with a JSON pointer into the document.",
         "Mend each fault; hint says how. docs: the rules of a tool config.";
+    InvalidPrompt = "invalid_prompt", 400, "The prompt is not valid",
+        "The document is not a prompt, or a saved one is not accepted any more. errors[] holds every fault with a JSON pointer into the document.",
+        "Mend each fault; hint says how. docs/prompts.md: the rules of a prompt.";
     InvalidInput = "invalid_input", 400, "The input does not fit the tool",
         "The input breaks the tool's input_schema, or cannot be placed in the request. Nothing was sent.",
         "Read the tool's input_schema and mend each fault.";
@@ -89,6 +92,9 @@ codes! {
     WorkspaceNotFound = "workspace_not_found", 404, "There is no such workspace",
         "You are no member of a workspace of this id or slug.",
         "GET /api/v1/workspaces lists yours.";
+    PromptNotFound = "prompt_not_found", 404, "There is no such prompt",
+        "The workspace has no prompt of this id, or not in this version.",
+        "GET /api/v1/prompts lists those there are.";
     MethodNotAllowed = "method_not_allowed", 405, "The route has no such method",
         "The path exists, but not with this method. The header Allow lists those it has.",
         "Use one of them.";

@@ -54,6 +54,27 @@ impl From<registry::Error> for Problem {
     }
 }
 
+impl From<registry::PromptError> for Problem {
+    fn from(error: registry::PromptError) -> Self {
+        use registry::PromptError;
+        let text = error.to_string();
+        match error {
+            PromptError::Invalid(faults) => Self::with_faults(Code::InvalidPrompt, faults),
+            PromptError::Variables(faults) => Self::invalid_request(faults),
+            PromptError::Exists { version, hash } => {
+                Self::new(Code::AlreadyExists, text).current(version, hash)
+            }
+            PromptError::Conflict { version, hash } => {
+                Self::new(Code::VersionConflict, text).current(version, hash)
+            }
+            PromptError::NotFound => {
+                Self::new(Code::PromptNotFound, "this workspace has no such prompt")
+            }
+            PromptError::Database(source) => source.into(),
+        }
+    }
+}
+
 impl From<vault::Error> for Problem {
     fn from(error: vault::Error) -> Self {
         use vault::Error;
