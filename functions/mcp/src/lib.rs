@@ -1,11 +1,22 @@
 //! The group `mcp`: the workspace's tools and prompts for any client of the Model Context Protocol.
 
+mod call;
+mod envelope;
+mod gate;
+mod metadata;
+mod prompts;
+mod serve;
+mod server;
+mod splice;
+
 use auth::Authenticator;
 use axum::extract::FromRef;
 use executor::Executor;
+use gate::Gate;
 use registry::Registry;
 use runtime::{Config, StartError};
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What the group's operations use.
 #[derive(Clone)]
@@ -57,6 +68,14 @@ impl Mcp {
             cors_origins: config.cors_origins.clone(),
         }
     }
+
+    /// Who is let through.
+    fn gate(&self) -> Gate<'_> {
+        Gate {
+            public_url: self.public_url.as_deref(),
+            origins: &self.cors_origins,
+        }
+    }
 }
 
 impl FromRef<Mcp> for Authenticator {
@@ -68,4 +87,7 @@ impl FromRef<Mcp> for Authenticator {
 /// The group's operations.
 pub fn routes() -> OpenApiRouter<Mcp> {
     OpenApiRouter::new()
+        .routes(routes!(serve::serve))
+        .routes(routes!(metadata::metadata))
+        .routes(routes!(metadata::metadata_of_mcp))
 }

@@ -1,6 +1,7 @@
 //! All tools of one workspace at one revision.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use domain::code::CodeTool;
 use domain::egress::Policy;
 use domain::formats::Format;
 use domain::ids::ToolId;
+use domain::ranking::Index;
 use persistence::tools::CatalogDelta;
 
 use crate::tool::{CompiledTool, slot};
@@ -48,6 +50,7 @@ pub struct Catalog {
     tools: ById,
     built_in: BuiltIn,
     listings: [OnceLock<Bytes>; 5],
+    ranking: OnceLock<Index>,
 }
 
 impl Catalog {
@@ -61,6 +64,7 @@ impl Catalog {
             tools: tools.collect(),
             built_in: BuiltIn::default(),
             listings: Default::default(),
+            ranking: OnceLock::new(),
         }
     }
 
@@ -71,6 +75,7 @@ impl Catalog {
             tools: ById::clone(&built_in.0),
             built_in: built_in.clone(),
             listings: Default::default(),
+            ranking: OnceLock::new(),
         }
     }
 
@@ -99,6 +104,7 @@ impl Catalog {
             tools,
             built_in: self.built_in.clone(),
             listings: Default::default(),
+            ranking: OnceLock::new(),
         }
     }
 
@@ -115,6 +121,19 @@ impl Catalog {
     /// Every tool, by id.
     pub fn tools(&self) -> impl ExactSizeIterator<Item = &Arc<CompiledTool>> {
         self.tools.values()
+    }
+
+    /// The tools that a text is about, best first: every tool that shares a word with it, whether it is offered or not. The index is
+    /// made once per revision.
+    pub fn ranked(&self, text: &str) -> Vec<&Arc<CompiledTool>> {
+        let index = self
+            .ranking
+            .get_or_init(|| Index::new(self.tools.values().map(|tool| tool.words())));
+        let tools: Vec<_> = self.tools.values().collect();
+        let hits = index.search(text);
+        hits.iter()
+            .filter_map(|hit| tools.get(hit.position).copied())
+            .collect()
     }
 
     /// `{"tools":[…]}` as JSON text, by id. Our own shape (`None`) holds every tool; a provider's
@@ -135,6 +154,35 @@ impl Catalog {
         let ids = ids.into_iter().filter_map(|id| id.parse::<ToolId>().ok());
         let tools: Vec<_> = ids.filter_map(|id| self.tools.get(&id)).collect();
         written(tools.into_iter(), format)
+    }
+
+    /// A part of a provider's listing as JSON text, elements of an array without its brackets: the offered tools after
+    /// that id, at most `limit` of them and at most `bytes` bytes, but at least one. The second value is the id after
+    /// which the next part starts, if there is one.
+    pub fn part(
+        &self,
+        format: Format,
+        after: Option<&ToolId>,
+        limit: usize,
+        bytes: usize,
+    ) -> (String, Option<ToolId>) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = self.tools.range::<ToolId, _>((from, Bound::Unbounded));
+        let offered = rest.filter(|(_, tool)| tool.is_offered());
+        let mut text = String::new();
+        let mut last: Option<&ToolId> = None;
+        for (index, (id, tool)) in offered.enumerate() {
+            let fragment = tool.fragment(Some(format));
+            if index > 0 {
+                if index == limit || text.len() + fragment.len() + 1 > bytes {
+                    return (text, last.cloned());
+                }
+                text.push(',');
+            }
+            text.push_str(fragment);
+            last = Some(id);
+        }
+        (text, None)
     }
 }
 

@@ -119,12 +119,16 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                 HeaderName::from_static("prefer"),
                 HeaderName::from_static("idempotency-key"),
                 HeaderName::from_static("x-workspace-id"),
+                HeaderName::from_static("mcp-protocol-version"),
+                HeaderName::from_static("mcp-method"),
+                HeaderName::from_static("mcp-name"),
                 REQUEST_ID,
             ])
             .expose_headers([
                 header::ETAG,
                 header::LOCATION,
                 header::RETRY_AFTER,
+                header::WWW_AUTHENTICATE,
                 HeaderName::from_static("idempotency-replayed"),
                 REQUEST_ID,
             ])

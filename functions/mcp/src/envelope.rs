@@ -1,0 +1,173 @@
+//! What a JSON-RPC message must look like before the protocol is spoken over it (pure).
+
+use http::header::HeaderMap;
+use rmcp::model::{ErrorCode, ErrorData};
+use serde_json::{Value, json};
+
+/// Longest id of a request; it stands in the execution log.
+const MAX_ID: usize = 256;
+
+/// Why a message is answered with an error at once; the HTTP status is 400.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    id: Value,
+    error: ErrorData,
+}
+
+impl Refusal {
+    /// A refusal of a message whose id is unknown.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::of(Value::Null, code, message)
+    }
+
+    /// A refusal of the request with that id.
+    pub(crate) fn of(id: Value, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            id,
+            error: ErrorData::new(code, message.into(), None),
+        }
+    }
+
+    /// As JSON-RPC tells it.
+    pub(crate) fn body(&self) -> Value {
+        json!({ "jsonrpc": "2.0", "id": self.id, "error": self.error })
+    }
+}
+
+/// Checks the message's frame: no batch, version 2.0, an id that is a text or an integer, a method, params in an object; and
+/// the shape of the params whose method we know, which the protocol's library would take for an unknown method.
+///
+/// # Errors
+/// What is wrong, with the request's id where it has one.
+pub(crate) fn check(message: &Value) -> Result<(), Refusal> {
+    let invalid = |why: &str| Refusal::new(ErrorCode::INVALID_REQUEST, why);
+    let Value::Object(members) = message else {
+        return Err(invalid("the body is one JSON-RPC message, an object; there are no batches"));
+    };
+    let id = match members.get("id") {
+        None => Value::Null,
+        Some(Value::String(id)) if id.len() <= MAX_ID => Value::from(id.as_str()),
+        Some(Value::Number(id)) if id.is_i64() => Value::Number(id.clone()),
+        Some(_) => return Err(invalid("an id is a text of at most 256 bytes or an integer")),
+    };
+    let refused = |code, why: String| Err(Refusal::of(id.clone(), code, why));
+    if members.get("jsonrpc") != Some(&json!("2.0")) {
+        return refused(ErrorCode::INVALID_REQUEST, "jsonrpc must be \"2.0\"".to_owned());
+    }
+    let method = match members.get("method") {
+        Some(Value::String(method)) if !method.is_empty() => method.as_str(),
+        None | Some(_) => {
+            let why = "there is no method; this server asks nothing, so there is nothing to answer";
+            return refused(ErrorCode::INVALID_REQUEST, why.to_owned());
+        }
+    };
+    let params = members.get("params").unwrap_or(&Value::Null);
+    if !matches!(params, Value::Object(_)) && members.contains_key("params") {
+        return refused(ErrorCode::INVALID_REQUEST, "params must be an object".to_owned());
+    }
+    match misshapen(method, params) {
+        Some(why) => refused(ErrorCode::INVALID_PARAMS, why),
+        None => Ok(()),
+    }
+}
+
+/// What of the params is not as the method wants it.
+fn misshapen(method: &str, params: &Value) -> Option<String> {
+    let is = |name: &str, right: fn(&Value) -> bool| right(params.get(name).unwrap_or(&Value::Null));
+    let optional_object = |value: &Value| value.is_null() || value.is_object();
+    let optional_text = |value: &Value| value.is_null() || value.is_string();
+    if !is("_meta", optional_object) {
+        return Some("params._meta must be an object".to_owned());
+    }
+    match method {
+        "tools/call" | "prompts/get" => {
+            if !is("name", Value::is_string) {
+                return Some("params.name must be a text: the name of a tool or prompt".to_owned());
+            }
+            if !is("arguments", optional_object) {
+                return Some("params.arguments must be an object".to_owned());
+            }
+            let asked = ["requestState", "inputResponses"];
+            let answered = asked.into_iter().find(|name| params.get(*name).is_some());
+            answered.map(|name| format!("params.{name} answers a question that this server never asks"))
+        }
+        "tools/list" | "prompts/list" if !is("cursor", optional_text) => {
+            Some("params.cursor must be the text nextCursor of the page before".to_owned())
+        }
+        "resources/read" if !is("uri", Value::is_string) => {
+            Some("params.uri must be a text".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// A `Mcp-Param-*` header tells an argument once more; no tool here declares one (`x-mcp-header`), so none can be right.
+///
+/// # Errors
+/// −32020 with the request's id.
+pub(crate) fn check_headers(headers: &HeaderMap, message: &Value) -> Result<(), Refusal> {
+    let named = headers.keys().find(|name| name.as_str().starts_with("mcp-param-"));
+    match named {
+        None => Ok(()),
+        Some(name) => {
+            let id = message.get("id").cloned().unwrap_or_default();
+            let why = format!("the tool declares no header {name}");
+            Err(Refusal::of(id, ErrorCode::HEADER_MISMATCH, why))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(message: &Value) -> Option<i32> {
+        check(message).err().map(|refusal| refusal.error.code.0)
+    }
+
+    #[test]
+    fn accepts_requests_and_notifications() {
+        for message in [
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }),
+            json!({ "jsonrpc": "2.0", "id": "a", "method": "tools/list", "params": { "cursor": "x" } }),
+            json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "arguments": null } }),
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "no/such", "params": {} }),
+        ] {
+            assert_eq!(check(&message), Ok(()), "{message}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_message() {
+        for (message, expected) in [
+            (json!([{ "jsonrpc": "2.0", "id": 1, "method": "ping" }]), -32600),
+            (json!("ping"), -32600),
+            (json!({ "jsonrpc": "1.0", "id": 1, "method": "ping" }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": {}, "method": "ping" }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": null, "method": "ping" }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": 1.5, "method": "ping" }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": "x".repeat(257), "method": "ping" }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": 1 }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": 1, "result": {} }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": 7 }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1] }), -32600),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call" }), -32602),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": 7 } }), -32602),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "arguments": [] } }), -32602),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "requestState": "x" } }), -32602),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "cursor": 7 } }), -32602),
+            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": 7 } }), -32602),
+        ] {
+            assert_eq!(code(&message), Some(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_request() {
+        let message = json!({ "jsonrpc": "1.0", "id": "r-1", "method": "ping" });
+        let body = check(&message).unwrap_err().body();
+        assert_eq!(body["id"], "r-1");
+        assert_eq!(body["error"]["code"], -32600);
+    }
+}
