@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder, global_quote};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 33] = [
+const JOURNEY: [(&str, &str); 41] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -46,6 +46,14 @@ const JOURNEY: [(&str, &str); 33] = [
     ("secrets", "list_secret_providers"),
     ("secrets", "delete_secret_provider"),
     ("secrets", "delete"),
+    ("orchestrate", "save_prompt"),
+    ("orchestrate", "list_prompts"),
+    ("orchestrate", "read_prompt"),
+    ("orchestrate", "render_prompt"),
+    ("orchestrate", "revise_prompt"),
+    ("orchestrate", "list_prompt_versions"),
+    ("orchestrate", "restore_prompt"),
+    ("orchestrate", "retire_prompt"),
     ("analytics", "list_executions"),
     ("analytics", "read_execution"),
 ];

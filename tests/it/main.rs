@@ -21,6 +21,7 @@ mod layering;
 mod master_keys;
 mod matrix;
 mod openapi;
+mod prompts;
 mod restart;
 mod secrets;
 mod secrets_never_leak;

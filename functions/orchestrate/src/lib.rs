@@ -1,5 +1,16 @@
 //! The group `orchestrate`: a model works with the workspace's tools; prompts for it.
 
+mod filled_prompt;
+mod list_prompt_versions;
+mod list_prompts;
+mod prompt_view;
+mod read_prompt;
+mod render_prompt;
+mod restore_prompt;
+mod retire_prompt;
+mod revise_prompt;
+mod save_prompt;
+
 use auth::Authenticator;
 use axum::extract::FromRef;
 use orchestrator::agent::AgentRules;
@@ -9,6 +20,7 @@ use registry::Registry;
 use runtime::{Config, StartError};
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vault::Vault;
 
 /// What the group's operations use.
@@ -112,4 +124,16 @@ impl FromRef<Orchestrate> for Vault {
 /// The group's operations.
 pub fn routes() -> OpenApiRouter<Orchestrate> {
     OpenApiRouter::new()
+        .routes(routes!(
+            save_prompt::save_prompt,
+            list_prompts::list_prompts
+        ))
+        .routes(routes!(
+            read_prompt::read_prompt,
+            revise_prompt::revise_prompt,
+            retire_prompt::retire_prompt
+        ))
+        .routes(routes!(list_prompt_versions::list_prompt_versions))
+        .routes(routes!(restore_prompt::restore_prompt))
+        .routes(routes!(render_prompt::render_prompt))
 }

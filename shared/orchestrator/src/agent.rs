@@ -6,6 +6,7 @@ use domain::caller::Caller;
 use domain::failure::Failure;
 use domain::fault::Fault;
 use domain::ids::{ConversationId, ToolId};
+use domain::prompt::FilledMessage;
 use domain::model::{ModelFailure, ModelFailureCode, Usage};
 use executor::Executor;
 use persistence::Db;
@@ -40,6 +41,8 @@ pub struct AgentRules {
 /// What somebody asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
+    /// Messages of a prompt template, said before the prompt.
+    pub before: Vec<FilledMessage>,
     /// The prompt.
     pub prompt: String,
     /// Only these tools; none named: all that do no harm.

@@ -300,6 +300,9 @@ impl Rig {
             &["api.example.com".to_owned()],
         )
         .await;
+        let prompt = json!({ "id": "furniture-prompt", "name": "furniture", "template": "Hello" });
+        let saved = self.post("/api/v1/prompts", &prompt).await;
+        assert_eq!(saved.status, 201, "{}", saved.text);
         let provider = json!({ "name": "furniture-store", "kind": "builtin" });
         let made = self.post("/api/v1/secret-providers", &provider).await;
         assert_eq!(made.status, 201, "{}", made.text);
@@ -310,6 +313,7 @@ impl Rig {
         assert_eq!(key.status, 201, "{}", key.text);
         BTreeMap::from([
             ("tool_id", "furniture".to_owned()),
+            ("prompt_id", "furniture-prompt".to_owned()),
             ("n", "1".to_owned()),
             ("name", "FURNITURE_KEY".to_owned()),
             ("provider_name", "furniture-store".to_owned()),

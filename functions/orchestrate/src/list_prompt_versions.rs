@@ -1,0 +1,71 @@
+//! `GET /api/v1/prompts/{prompt_id}/versions`: a prompt's history, the latest first.
+
+use axum::extract::State;
+use domain::ids::PromptId;
+use registry::Registry;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+use web::openapi::Missing;
+use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
+
+use crate::prompt_view::PromptVersionView;
+
+const LIST: &str = "prompt_versions";
+
+/// Which page is listed.
+#[derive(Debug)]
+pub(crate) struct Wanted(PageOf<i32>);
+
+/// As the API's description tells [`Wanted`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the query")]
+pub(crate) struct WantedParams {
+    /// At most so many.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl FromQuery for Wanted {
+    fn from_query(params: &mut Params) -> Result<Self, Problem> {
+        params.page(LIST).map(Self)
+    }
+}
+
+/// A page of a prompt's history.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PromptVersionList {
+    versions: Vec<PromptVersionView>,
+    /// Where the next page starts; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// List a prompt's versions
+///
+/// The latest first, with hash, author and document.
+#[utoipa::path(
+    get, path = "/api/v1/prompts/{prompt_id}/versions", operation_id = "list_prompt_versions", tag = "prompts",
+    params(("prompt_id" = String, Path, description = "Its id.", example = "weather_report"), WantedParams),
+    responses((status = 200, description = "A page of versions.", body = PromptVersionList), Missing)
+)]
+pub(crate) async fn list_prompt_versions(
+    AsViewer(caller): AsViewer,
+    State(registry): State<Registry>,
+    Path(id): Path<PromptId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<PromptVersionList>, Problem> {
+    let Wanted(PageOf { after, limit }) = wanted;
+    let prompts = registry.prompts();
+    let rows = prompts
+        .versions(&caller, &id, after, i64::from(limit) + 1)
+        .await?;
+    let page = Page::cut(rows, limit, LIST, |version| version.version);
+    let versions = page.items.into_iter().map(PromptVersionView::try_from);
+    Ok(Json(PromptVersionList {
+        versions: versions.collect::<Result<_, _>>()?,
+        next_cursor: page.next_cursor,
+    }))
+}
