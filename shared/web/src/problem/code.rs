@@ -68,6 +68,24 @@ codes! {
     ConsentFailed = "consent_failed", 400, "The consent did not succeed",
         "The link of a connection is unknown, used or too old, or its provider refused. This is a page for a browser, not a problem document.",
         "POST /api/v1/connections for a new link.";
+    ModelInvalidRequest = "model_invalid_request", 400, "The model server refuses the request",
+        "The model does not exist there, or does not have what was asked for. detail says what the server said.",
+        "Check model, text_format and max_turns; GET /api/v1/model shows the workspace's setting.";
+    ModelContentFiltered = "model_content_filtered", 400, "The provider's filter refused it",
+        "The model provider's content filter refused the prompt, what tools returned, or the answer.",
+        "Change the prompt, or offer other tools.";
+    ModelContextTooLarge = "model_context_too_large", 400, "It is more than the model reads",
+        "Prompt, conversation, tool definitions and tool outputs together are larger than the model's context.",
+        "Begin a new conversation, name fewer tools, let tools return less (output.max_tokens), or use a model with a larger context.";
+    ModelBudgetExceeded = "model_budget_exceeded", 400, "The run's tokens are used up",
+        "The run would use more tokens than token_budget (or the operator's MODEL_TOKEN_BUDGET) allows.",
+        "Raise token_budget as far as the operator allows, or ask for less.";
+    ModelTooManyTurns = "model_too_many_turns", 400, "The run's turns are used up",
+        "The model still asked for tools when max_turns requests had been made.",
+        "Raise max_turns, or ask for less.";
+    ModelEgressBlocked = "model_egress_blocked", 400, "The model server may not be called",
+        "The workspace's base_url leads to an address that the egress rules refuse; no connection was made.",
+        "Use a public https address, or let the operator list a private server in EGRESS_ALLOW.";
     MissingToken = "missing_token", 401, "Nobody is signed in",
         "The request has no Authorization header.",
         "Send Authorization: Bearer with a user token or a workspace API key.";
@@ -140,6 +158,9 @@ codes! {
     QuotaExceeded = "quota_exceeded", 429, "The quota is used up",
         "One of this product's own limits is reached; not the upstream's.",
         "Wait for the seconds of Retry-After.";
+    ModelRateLimited = "model_rate_limited", 429, "The model server is over its rate limit",
+        "The model provider answered 429, also after a few more tries.",
+        "Wait for the seconds of Retry-After, or raise the limit at the provider.";
     HeadersTooLarge = "headers_too_large", 431, "The headers are too large",
         "More than 100 headers, or more than 32 KB of them.",
         "Send fewer headers.";
@@ -161,6 +182,24 @@ codes! {
     SecretStoreUnavailable = "secret_store_unavailable", 503, "The store of secrets does not answer",
         "The value of a secret lives outside Postgres (AWS Secrets Manager), and that store does not answer. A tool was not run: nothing was sent. A change was not made. The deletion of a secret counts already.",
         "Try again after the seconds of Retry-After; the operator's log says what the store answered.";
+    ModelNotConfigured = "model_not_configured", 503, "No model is set up",
+        "Neither the workspace nor the operator has named a model server and its key.",
+        "An admin of the workspace sets one with PUT /api/v1/model, or the operator sets OPENAI_API_KEY (and OPENAI_BASE_URL, OPENAI_MODEL).";
+    ModelAuthFailed = "model_auth_failed", 503, "The model server refused the key",
+        "The model server answered 401 or 403, or the key cannot be sent.",
+        "Check the key: the workspace's setting (PUT /api/v1/model) or the operator's OPENAI_API_KEY.";
+    ModelQuotaUsedUp = "model_quota_used_up", 503, "The model provider's quota is used up",
+        "The credit or quota of the account at the model provider is used up; waiting a moment does not help.",
+        "Add credit or raise the limit at the provider, or set another key.";
+    ModelUnavailable = "model_unavailable", 503, "The model server does not answer",
+        "The model server cannot be reached, failed or is overloaded, also after a few more tries.",
+        "Try again after the seconds of Retry-After.";
+    ModelTimedOut = "model_timed_out", 503, "The model did not answer in time",
+        "The model server's answer did not begin, fell silent, or the time of the run was over. Tools may have been run: the conversation tells which.",
+        "Ask for less at once or use a faster model. Read before you repeat a change: it may have been made.";
+    ModelInvalidAnswer = "model_invalid_answer", 503, "The model's answer is not usable",
+        "The model server's answer is no answer of the OpenAI Responses API, breaks off in the middle, or is too large.",
+        "Try again; check that base_url names a server of the Responses API.";
 }
 
 impl Code {
@@ -176,7 +215,11 @@ impl Code {
 
     /// Whether trying again a moment later is the advice: the answer carries `Retry-After`.
     pub(crate) const fn is_passing(self) -> bool {
-        matches!(self.entry().status, 429 | 503)
+        let needs_somebody = matches!(
+            self,
+            Self::ModelNotConfigured | Self::ModelAuthFailed | Self::ModelQuotaUsedUp
+        );
+        matches!(self.entry().status, 429 | 503) && !needs_somebody
     }
 }
 

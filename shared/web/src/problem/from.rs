@@ -2,6 +2,7 @@
 
 use auth::AuthError;
 use domain::fault::Fault;
+use domain::model::{ModelFailure, ModelFailureCode};
 use executor::{ConnectError, ExecuteError};
 
 use super::{Code, Problem};
@@ -149,6 +150,33 @@ impl From<ConnectError> for Problem {
     }
 }
 
+/// The room that asked the model has logged it.
+impl From<ModelFailure> for Problem {
+    fn from(failure: ModelFailure) -> Self {
+        let code = match failure.code {
+            ModelFailureCode::NotConfigured => Code::ModelNotConfigured,
+            ModelFailureCode::AuthFailed => Code::ModelAuthFailed,
+            ModelFailureCode::QuotaUsedUp => Code::ModelQuotaUsedUp,
+            ModelFailureCode::RateLimited => Code::ModelRateLimited,
+            ModelFailureCode::Unavailable => Code::ModelUnavailable,
+            ModelFailureCode::TimedOut => Code::ModelTimedOut,
+            ModelFailureCode::ContentFiltered => Code::ModelContentFiltered,
+            ModelFailureCode::ContextTooLarge => Code::ModelContextTooLarge,
+            ModelFailureCode::InvalidAnswer => Code::ModelInvalidAnswer,
+            ModelFailureCode::InvalidRequest => Code::ModelInvalidRequest,
+            ModelFailureCode::BudgetExceeded => Code::ModelBudgetExceeded,
+            ModelFailureCode::TooManyTurns => Code::ModelTooManyTurns,
+            ModelFailureCode::EgressBlocked => Code::ModelEgressBlocked,
+        };
+        let detail = format!("{} {}", failure.message, failure.hint);
+        let problem = Self::new(code, detail.trim());
+        match failure.retry_after {
+            Some(wait) if code.is_passing() => problem.retry_after(wait),
+            _ => problem,
+        }
+    }
+}
+
 /// The same for an id that exists nowhere and for one of another workspace.
 fn tool_not_found() -> Problem {
     Problem::new(Code::ToolNotFound, "this workspace has no such tool")
@@ -247,6 +275,22 @@ mod tests {
         let fault = Fault::new("/city", "required", "\"city\" is required");
         let problem = Problem::from(ExecuteError::InvalidInput(vec![fault]));
         assert!(problem.body(None).contains("\"pointer\":\"/input/city\""));
+    }
+
+    #[test]
+    fn failures_of_a_model_keep_their_code_and_their_wish() {
+        for code in ModelFailureCode::ALL {
+            assert_eq!(status(ModelFailure::new(code, "m", "h")).1, code.as_str());
+        }
+        let mut failure = ModelFailure::new(ModelFailureCode::RateLimited, "Full.", "Wait.");
+        failure.retry_after = Some(std::time::Duration::from_millis(6100));
+        let problem = Problem::from(failure);
+        assert!(problem.body(None).contains("\"detail\":\"Full. Wait.\""));
+        let headers = problem.answer(None).headers().clone();
+        assert_eq!(headers[http::header::RETRY_AFTER], "7");
+        let failure = ModelFailure::new(ModelFailureCode::QuotaUsedUp, "m", "h");
+        let answer = Problem::from(failure).answer(None);
+        assert!(!answer.headers().contains_key(http::header::RETRY_AFTER));
     }
 
     #[test]
