@@ -9,6 +9,7 @@ mod guard;
 mod read;
 mod redirect;
 mod stopped;
+mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +21,17 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
     LINK, RETRY_AFTER, USER_AGENT,
 };
-use reqwest::Request;
 use tokio::time::Instant;
 use url::Url;
 use vault::mask::Masker;
 
 pub use guard::{Looking, Lookup, Refused};
 pub use hyper::body::Bytes;
+pub use read::{beginning, whole};
 pub use redirect::Redirects;
-pub use stopped::{Cause, Stopped};
+pub use reqwest::{Body, Request, Response};
+pub use stopped::{Cause, Stopped, from_client};
+pub use way::{NamedBy, Way};
 
 use clients::{ClientKey, Clients};
 

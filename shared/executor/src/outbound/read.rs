@@ -19,7 +19,10 @@ enum Encoding {
 }
 
 /// The whole body, decoded, or why it is not taken.
-pub(crate) async fn whole(mut response: Response, limit: u64) -> Result<Bytes, Stopped> {
+///
+/// # Errors
+/// More than `limit` bytes, a broken connection, or an encoding other than gzip.
+pub async fn whole(mut response: Response, limit: u64) -> Result<Bytes, Stopped> {
     let status = response.status().as_u16();
     let stopped = |cause| Stopped::answered(cause, status);
     let encoding = encoding(response.headers()).map_err(stopped)?;
@@ -42,7 +45,7 @@ pub(crate) async fn whole(mut response: Response, limit: u64) -> Result<Bytes, S
 }
 
 /// As much of an error's body as came and could be read: the status says more than a broken body.
-pub(crate) async fn beginning(mut response: Response) -> Bytes {
+pub async fn beginning(mut response: Response) -> Bytes {
     let encoding = encoding(response.headers());
     let Ok((body, _)) = collect(&mut response, ERROR_BODY).await else {
         return Bytes::new();

@@ -90,7 +90,7 @@ impl From<Refused> for Stopped {
 const BROKEN_HTTP: &str = "The upstream's answer breaks HTTP/1.1; check base_url and port.";
 
 /// Reads an error of the client: of sending, or (with a status) of reading the body.
-pub(crate) fn from_client(error: &reqwest::Error, status: Option<u16>) -> Stopped {
+pub fn from_client(error: &reqwest::Error, status: Option<u16>) -> Stopped {
     let mut found = Found::default();
     found.search(error);
     if let Some(refused) = found.refused {
