@@ -25,6 +25,7 @@ impl Local {
             data_dir: data_dir.clone(),
             fresh: true,
             offline_demo: true,
+            scripted_model: false,
             examples: Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(),
             pg_bin: None,
             code_tools,

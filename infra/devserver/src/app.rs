@@ -42,6 +42,8 @@ pub struct Options {
     pub fresh: bool,
     /// Serve recorded answers to the sample tools.
     pub offline_demo: bool,
+    /// Let a scripted model answer prompts instead of the one of `OPENAI_API_KEY`.
+    pub scripted_model: bool,
     /// The folder with `tools` and `recorded`.
     pub examples: PathBuf,
     /// Where Postgres' programs are, when they are not in one of the usual places.
@@ -70,6 +72,8 @@ pub struct Running {
     pub notices: Vec<String>,
     /// Whether the samples lead to recorded answers.
     pub offline_demo: bool,
+    /// Whether prompts are answered by the scripted model.
+    pub scripted_model: bool,
     db: Db,
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<()>>,
@@ -117,6 +121,10 @@ impl App {
             serving.push(serve(upstream, recorded, stopped.clone()));
         }
 
+        if options.scripted_model {
+            serving.push(script_the_model(&mut config, stopped.clone()).await?);
+        }
+
         config.code_tools.extend(options.code_tools.iter().cloned());
         let url = format!("http://127.0.0.1:{}", address.port());
         config.public_url.get_or_insert_with(|| url.clone());
@@ -146,6 +154,7 @@ impl App {
             database_url: database.owner_url,
             notices,
             offline_demo: options.offline_demo,
+            scripted_model: options.scripted_model,
             db: rooms.db,
             stop,
             serving,
@@ -184,6 +193,21 @@ async fn listen(port: u16) -> Result<TcpListener, Error> {
             std::io::ErrorKind::AddrInUse => Error::PortInUse { port },
             _ => Error::Listen { port, source },
         })
+}
+
+/// Serves the scripted model on a port of its own and makes it the operator's model server.
+async fn script_the_model(
+    config: &mut Config,
+    stopped: watch::Receiver<bool>,
+) -> Result<JoinHandle<()>, Error> {
+    let listener = listen(0).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::System(error.to_string()))?;
+    config.model.base_url = format!("http://{address}/v1");
+    config.model.api_key = Some(scripted_model::KEY.into());
+    config.model.model = Some(scripted_model::DEMO_MODEL.to_owned());
+    Ok(serve(listener, scripted_model::demo_router(), stopped))
 }
 
 fn serve(

@@ -24,6 +24,9 @@ struct Arguments {
     /// Let the sample tools work without internet, on recorded answers.
     #[arg(long)]
     offline_demo: bool,
+    /// Let a scripted model answer prompts: no key, no internet, and no intelligence. It knows the sample tools' words.
+    #[arg(long)]
+    scripted_model: bool,
     /// Directory with `initdb` and `postgres`, if they are in no usual place.
     #[arg(long, env = "PG_BIN", value_name = "DIR")]
     pg_bin: Option<PathBuf>,
@@ -69,6 +72,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         data_dir: data_dir.clone(),
         fresh: arguments.fresh,
         offline_demo: arguments.offline_demo,
+        scripted_model: arguments.scripted_model,
         examples: project.join("examples"),
         pg_bin: arguments.pg_bin,
         code_tools: Vec::new(),

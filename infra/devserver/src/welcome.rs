@@ -58,6 +58,16 @@ Which tools are there?
         );
         text.push_str(&call("get_stock_quote", r#"{"symbol":"IBM"}"#));
     }
+    if running.scripted_model {
+        text.push_str(
+            "\nPrompts are answered by a SCRIPTED DEMO, no model: it goes by words, and its answers say so. Ask it:\n",
+        );
+        let _ = writeln!(
+            text,
+            "  curl -s {url}/api/v1/orchestrate -H \"Authorization: Bearer $TOKEN\" \\\n    \
+             -H 'Content-Type: application/json' -d '{{\"prompt\":\"How warm is it in Berlin?\"}}'"
+        );
+    }
     text.push_str("\nA tool of yours: paste its config (see examples/tools):\n");
     let _ = writeln!(
         text,

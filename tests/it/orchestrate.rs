@@ -1,0 +1,3 @@
+//! Prompts in, answers out: the agent loop through the door.
+
+mod sdk;
