@@ -6,6 +6,7 @@ use persistence::Db;
 use persistence::executions::{self, Filter};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::view::SummaryView;
@@ -16,6 +17,7 @@ const LIST: &str = "executions";
 #[derive(Debug)]
 pub(crate) struct Wanted {
     tool_id: Option<String>,
+    run_id: Option<Uuid>,
     success: Option<bool>,
     page: PageOf<ExecutionId>,
 }
@@ -28,6 +30,8 @@ pub(crate) struct WantedParams {
     /// Of this tool only.
     #[param(example = "get_weather")]
     tool_id: Option<String>,
+    /// Of this run only: the `id` of a conversation with a model.
+    run_id: Option<Uuid>,
     /// `true`: only those that succeeded; `false`: only those that failed.
     success: Option<bool>,
     /// At most so many.
@@ -41,6 +45,7 @@ impl FromQuery for Wanted {
     fn from_query(params: &mut Params) -> Result<Self, Problem> {
         Ok(Self {
             tool_id: params.text("tool_id"),
+            run_id: params.parsed("run_id"),
             success: params.parsed("success"),
             page: params.page(LIST)?,
         })
@@ -71,6 +76,7 @@ pub(crate) async fn list_executions(
 ) -> Result<Json<ExecutionList>, Problem> {
     let filter = Filter {
         tool_id: wanted.tool_id.as_deref(),
+        run_id: wanted.run_id,
         success: wanted.success,
         before: wanted.page.after,
     };

@@ -40,6 +40,13 @@ pub(crate) struct SummaryView {
     /// With which API key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_id: Option<Uuid>,
+    /// The run that it belongs to: the `id` of a conversation with a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) run_id: Option<Uuid>,
+    /// What the asking side calls it: a model's `call_id`, the request id of an MCP client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "call_4kJ2")]
+    pub(crate) call_id: Option<String>,
 }
 
 /// One execution, whole. Secrets and redacted members are replaced.
@@ -86,6 +93,8 @@ impl From<ExecutionSummary> for SummaryView {
             duration_ms: milliseconds(row.duration_us),
             user_id: row.user_id,
             key_id: row.key_id,
+            run_id: row.run_id,
+            call_id: row.call_id,
         }
     }
 }
@@ -104,6 +113,8 @@ impl From<ExecutionRow> for ExecutionView {
                 duration_ms: milliseconds(row.duration_us),
                 user_id: row.user_id,
                 key_id: row.key_id,
+                run_id: row.run_id,
+                call_id: row.call_id,
             },
             input: row.input,
             output: row.output,

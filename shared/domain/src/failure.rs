@@ -45,11 +45,13 @@ pub enum FailureCode {
     OutputInvalid,
     /// Sent, no answer, and not safe to repeat.
     UnknownOutcome,
+    /// A model asked for the very same call again in one run.
+    RepeatedCall,
 }
 
 impl FailureCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidInput,
         Self::ToolNotFound,
         Self::ToolDisabled,
@@ -68,6 +70,7 @@ impl FailureCode {
         Self::MappingFailed,
         Self::OutputInvalid,
         Self::UnknownOutcome,
+        Self::RepeatedCall,
     ];
 
     /// The code as it stands in answers, rows and documentation.
@@ -91,6 +94,7 @@ impl FailureCode {
             Self::MappingFailed => "mapping_failed",
             Self::OutputInvalid => "output_invalid",
             Self::UnknownOutcome => "unknown_outcome",
+            Self::RepeatedCall => "repeated_call",
         }
     }
 
@@ -118,6 +122,9 @@ impl FailureCode {
             Self::OutputInvalid => "The mapped output does not fit the tool's output_schema.",
             Self::UnknownOutcome => {
                 "The request was sent and no answer came; it may have had its effect."
+            }
+            Self::RepeatedCall => {
+                "The model asked for the very same call again in one run; it was not made again."
             }
         }
     }
@@ -154,6 +161,9 @@ impl FailureCode {
             Self::UnknownOutcome => {
                 "Look at the upstream whether it was done before you call again."
             }
+            Self::RepeatedCall => {
+                "Work with the first call's result; if it is meant twice, ask for it in a run of its own."
+            }
         }
     }
 
@@ -177,7 +187,8 @@ impl FailureCode {
             | Self::InvalidResponse
             | Self::MappingFailed
             | Self::OutputInvalid
-            | Self::UnknownOutcome => false,
+            | Self::UnknownOutcome
+            | Self::RepeatedCall => false,
         }
     }
 }

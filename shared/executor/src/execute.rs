@@ -8,9 +8,10 @@ use domain::failure::Failure;
 use domain::fault::Fault;
 use domain::ids::{ExecutionId, ToolId};
 use domain::request::Draft;
-use persistence::Db;
+use persistence::{Db, executions};
 use registry::{CompiledTool, Registry};
 use serde_json::Value;
+use uuid::Uuid;
 use vault::Vault;
 
 use crate::breaker::Breakers;
@@ -33,6 +34,25 @@ pub struct ExecuteOptions {
     pub idempotency_key: Option<String>,
     /// Upper limit of the tool's own timeout; 25 s when absent.
     pub deadline: Option<Duration>,
+    /// For whom, where the asking side has names of its own; recorded.
+    pub asked: Option<Asked>,
+}
+
+/// The asking side's names of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The run that it belongs to: a conversation's, or a flow's.
+    pub run_id: Option<Uuid>,
+    /// The call: a model's `call_id`, an MCP client's request id. Longer than 128 characters, its beginning is recorded.
+    pub call_id: String,
+}
+
+impl Asked {
+    /// The call's name as it is stored.
+    pub(crate) fn stored(&self) -> String {
+        let kept = self.call_id.chars().take(executions::MAX_CALL_ID);
+        kept.filter(|it| *it != '\0').collect()
+    }
 }
 
 impl ExecuteOptions {
@@ -42,6 +62,7 @@ impl ExecuteOptions {
             door,
             idempotency_key: None,
             deadline: None,
+            asked: None,
         }
     }
 }

@@ -176,7 +176,8 @@ fn is_final(failure: &Failure) -> bool {
         | FailureCode::ConnectFailed
         | FailureCode::Timeout
         | FailureCode::RateLimited
-        | FailureCode::Upstream5xx => false,
+        | FailureCode::Upstream5xx
+        | FailureCode::RepeatedCall => false,
     }
 }
 

@@ -31,7 +31,7 @@ mod verify;
 
 pub use cut::{Cut, CutAt};
 pub use error::ExecuteError;
-pub use execute::{ExecuteOptions, Execution, Executor, Origin};
+pub use execute::{Asked, ExecuteOptions, Execution, Executor, Origin};
 pub use preview::Preview;
 pub use tokens::{Arrival, ConnectError, Consent, ConsentError, Link};
 pub use verify::Verified;

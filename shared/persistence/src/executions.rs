@@ -42,7 +42,14 @@ pub struct NewExecution<'a> {
     pub started_at: DateTime<Utc>,
     /// How long it took, in microseconds.
     pub duration_us: i64,
+    /// The run that it belongs to: a conversation's, or a flow's.
+    pub run_id: Option<Uuid>,
+    /// What the asking side calls it; at most [`MAX_CALL_ID`] characters.
+    pub call_id: Option<&'a str>,
 }
+
+/// Longest name of a call, in characters.
+pub const MAX_CALL_ID: usize = 128;
 
 row! {
     /// One line of the log.
@@ -68,6 +75,10 @@ row! {
         pub user_id: Option<Uuid>,
         /// With which API key.
         pub key_id: Option<Uuid>,
+        /// The run that it belongs to.
+        pub run_id: Option<Uuid>,
+        /// What the asking side calls it.
+        pub call_id: Option<String>,
     }
 }
 
@@ -95,6 +106,10 @@ row! {
         pub user_id: Option<Uuid>,
         /// With which API key.
         pub key_id: Option<Uuid>,
+        /// The run that it belongs to.
+        pub run_id: Option<Uuid>,
+        /// What the asking side calls it.
+        pub call_id: Option<String>,
         /// What it was called with.
         pub input: Value,
         /// What it answered.
@@ -113,6 +128,8 @@ row! {
 pub struct Filter<'a> {
     /// Of this tool only.
     pub tool_id: Option<&'a str>,
+    /// Of this run only.
+    pub run_id: Option<Uuid>,
     /// Only those that succeeded, or only those that failed.
     pub success: Option<bool>,
     /// Older than this one.
@@ -123,7 +140,7 @@ const RECORD: &str = "
     select from orchestration.record_execution(
         $1, $2, $3, $4, $5, $6, $7, $8,
         $9::text::json, $10::text::json, $11::text::json, $12::text::json, $13::text::json,
-        $14, $15)";
+        $14, $15, $16, $17)";
 
 /// One statement per set of conditions, so that each is planned with the index that fits it.
 macro_rules! page {
@@ -131,7 +148,7 @@ macro_rules! page {
         concat!(
             "
     select e.id, e.tool_id, e.tool_version, e.door, e.success, e.error_code, e.started_at,
-           e.duration_us, e.user_id, e.key_id
+           e.duration_us, e.user_id, e.key_id, e.run_id, e.call_id
     from orchestration.executions e
     where e.workspace_id = $1
       and e.id < $2",
@@ -149,10 +166,18 @@ const PAGE_FAILED: &str = page!(" and not e.success");
 const PAGE_OF_TOOL: &str = page!(" and e.tool_id = $4");
 const PAGE_OF_TOOL_SUCCEEDED: &str = page!(" and e.tool_id = $4 and e.success");
 const PAGE_OF_TOOL_FAILED: &str = page!(" and e.tool_id = $4 and not e.success");
+/// A run has few calls: one index range, filtered.
+const PAGE_OF_RUN: &str = page!(
+    "
+      and e.run_id = $4
+      and ($5::text is null or e.tool_id = $5)
+      and ($6::boolean is null or e.success = $6)"
+);
 
 const BY_ID: &str = "
     select e.id, e.tool_id, e.tool_version, e.door, e.success, e.error_code, e.started_at,
-           e.duration_us, e.user_id, e.key_id, e.input, e.output, e.error, e.timeline, e.warnings
+           e.duration_us, e.user_id, e.key_id, e.run_id, e.call_id, e.input,
+           e.output, e.error, e.timeline, e.warnings
     from orchestration.executions e
     where e.workspace_id = $1
       and e.id = $2";
@@ -190,6 +215,12 @@ pub(crate) const STATEMENTS: &[Statement] = &[
         Authenticated,
         ExecutionSummary
     ),
+    statement!(
+        "executions::page (of run)",
+        PAGE_OF_RUN,
+        Authenticated,
+        ExecutionSummary
+    ),
     statement!("executions::by_id", BY_ID, Authenticated, ExecutionRow),
 ];
 
@@ -205,7 +236,7 @@ pub async fn record(
 ) -> Result<(), Error> {
     let claims = principal.claims(Some(execution.workspace_id));
     let texts = execution.texts()?;
-    db.once(|| bound(RECORD, &claims, execution, &texts))
+    db.once(|| asked(bound(RECORD, &claims, execution, &texts), execution))
         .await
         .map(drop)
 }
@@ -233,6 +264,14 @@ pub(crate) fn bound<'q>(
         .bind(texts.warnings.as_deref())
         .bind(execution.started_at)
         .bind(execution.duration_us)
+}
+
+/// Who asked for it, as the last parameters of a statement.
+pub(crate) fn asked<'q>(
+    query: Query<'q, Nothing>,
+    execution: &'q NewExecution<'q>,
+) -> Query<'q, Nothing> {
+    query.bind(execution.run_id).bind(execution.call_id)
 }
 
 /// The JSON columns of a [`NewExecution`] as text.
@@ -269,6 +308,16 @@ pub async fn page(
     filter: Filter<'_>,
     limit: i64,
 ) -> Result<Vec<ExecutionSummary>, Error> {
+    if let Some(run_id) = filter.run_id {
+        let query = query_as(PAGE_OF_RUN)
+            .bind(workspace.0)
+            .bind(filter.before.map_or(Uuid::max(), |id| id.0))
+            .bind(limit)
+            .bind(run_id)
+            .bind(filter.tool_id)
+            .bind(filter.success);
+        return tx.all(query).await;
+    }
     let sql = match (filter.tool_id.is_some(), filter.success) {
         (false, None) => PAGE,
         (false, Some(true)) => PAGE_SUCCEEDED,

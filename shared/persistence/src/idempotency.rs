@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::db::{Db, Tx};
 use crate::error::Error;
-use crate::executions::{NewExecution, bound};
+use crate::executions::{NewExecution, asked, bound};
 use crate::limits::Limit;
 use crate::statements::{Affected, Nothing, Statement, row, statement};
 
@@ -129,7 +129,7 @@ const SETTLE: &str = "
     select from orchestration.settle(
         $1, $2, $3, $4, $5, $6, $7, $8,
         $9::text::json, $10::text::json, $11::text::json, $12::text::json, $13::text::json,
-        $14, $15, $16, $17, $18::text::json, $19, $20)";
+        $14, $15, $16, $17, $18::text::json, $19, $20, $21, $22)";
 
 const EXPIRE: &str = "
     delete from orchestration.idempotency i
@@ -249,12 +249,13 @@ pub async fn settle(
     let claims = principal.claims(Some(execution.workspace_id));
     let texts = execution.texts()?;
     db.once(|| {
-        bound(SETTLE, &claims, execution, &texts)
+        let query = bound(SETTLE, &claims, execution, &texts)
             .bind(settlement.claim.map(|claim| claim.scope.as_str()))
             .bind(settlement.claim.map(|claim| claim.key.as_str()))
             .bind(settlement.outcome.map(|(outcome, _)| outcome))
             .bind(settlement.outcome.map_or(0, |(_, ttl)| millis(ttl)))
-            .bind(settlement.limit.map(|limit| limit.subject.as_str()))
+            .bind(settlement.limit.map(|limit| limit.subject.as_str()));
+        asked(query, execution)
     })
     .await
     .map(drop)

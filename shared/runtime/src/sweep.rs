@@ -20,6 +20,9 @@ const DATA_KEY_DAYS: i32 = 90;
 /// Rows of the ledger and of the limits that one round forgets.
 const KEYED: i64 = 1_000;
 
+/// Runs of the agent loop that one round ends because their process died.
+const RUNS: i64 = 100;
+
 /// What one round did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -35,6 +38,8 @@ pub struct Swept {
     pub expired_outputs: u64,
     /// Keys, places within limits and consents whose time is over.
     pub forgotten: u64,
+    /// Runs of the agent loop whose process died, and which are marked as failed now.
+    pub interrupted: u64,
     /// Chores that failed; why is in the log.
     pub failed: Vec<&'static str>,
 }
@@ -73,6 +78,8 @@ pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
     swept.settled = swept.settle("secrets", settled);
     let expired = expired_outputs(db).await;
     swept.expired_outputs = swept.settle("outputs", expired);
+    let interrupted = interrupted(db).await;
+    swept.interrupted = swept.settle("runs", interrupted);
     let forgotten = forget(db).await;
     swept.forgotten = swept.settle("ledger", forgotten);
     // Last: what was just done is in the audit too.
@@ -87,6 +94,14 @@ async fn expired_outputs(db: &Db) -> Result<u64, persistence::Error> {
     let expired = outputs::expire(&mut tx).await?;
     tx.commit().await?;
     Ok(expired)
+}
+
+/// Ends runs of the agent loop that nobody ends any more: none takes an hour.
+async fn interrupted(db: &Db) -> Result<usize, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let interrupted = persistence::conversations::abandon(&mut tx, RUNS).await?;
+    tx.commit().await?;
+    Ok(interrupted)
 }
 
 /// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.

@@ -77,7 +77,8 @@ pub(super) fn of_kind(
         | FailureCode::InvalidResponse
         | FailureCode::MappingFailed
         | FailureCode::OutputInvalid
-        | FailureCode::UnknownOutcome => None,
+        | FailureCode::UnknownOutcome
+        | FailureCode::RepeatedCall => None,
     }
 }
 

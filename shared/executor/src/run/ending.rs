@@ -15,7 +15,7 @@ use super::admission::Admission;
 use super::{Given, Run};
 use crate::cut::Cut;
 use crate::error::ExecuteError;
-use crate::execute::{Execution, Origin};
+use crate::execute::{Asked, Execution, Origin};
 use crate::ledger::{self, Kept, Outcome, Purpose};
 use crate::timeline::micros;
 use crate::{credentials, record, repetition};
@@ -199,6 +199,8 @@ impl Run<'_> {
         let error = error.map(record::stored);
         let timeline = self.timeline.to_json();
         let warnings = (!self.warnings.is_empty()).then(|| Value::from(self.warnings.as_slice()));
+        let asked = self.options.asked.as_ref();
+        let call_id = asked.map(Asked::stored);
         let row = NewExecution {
             id: self.id,
             workspace_id: self.caller.workspace_id,
@@ -214,6 +216,8 @@ impl Run<'_> {
             warnings: warnings.as_ref(),
             started_at: self.started_at,
             duration_us: micros(self.timeline.total()),
+            run_id: asked.and_then(|asked| asked.run_id),
+            call_id: call_id.as_deref(),
         };
         let (db, principal) = (&self.executor.db, &self.caller.principal);
         let recorded = if self.admission.is_held() {
@@ -306,6 +310,8 @@ impl Drop for Run<'_> {
         let input = record::stored(&self.input).into_owned();
         let timeline = self.timeline.to_json();
         let duration_us = micros(self.timeline.total());
+        let asked = self.options.asked.take();
+        let call_id = asked.as_ref().map(Asked::stored);
         runtime.spawn(async move {
             let row = NewExecution {
                 id,
@@ -322,6 +328,8 @@ impl Drop for Run<'_> {
                 warnings: None,
                 started_at,
                 duration_us,
+                run_id: asked.as_ref().and_then(|asked| asked.run_id),
+                call_id: call_id.as_deref(),
             };
             let recorded = if admission.is_held() {
                 let settlement = admission.settlement(kept.as_ref());

@@ -38,6 +38,8 @@ pub(crate) async fn record(
             warnings: None,
             started_at: DateTime::<Utc>::UNIX_EPOCH,
             duration_us: 1234,
+            run_id: None,
+            call_id: None,
         },
     )
     .await
@@ -91,6 +93,8 @@ async fn recording_again_changes_nothing() {
             warnings: None,
             started_at: DateTime::<Utc>::UNIX_EPOCH,
             duration_us: 1,
+            run_id: None,
+            call_id: None,
         },
     )
     .await

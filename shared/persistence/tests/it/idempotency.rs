@@ -76,6 +76,8 @@ async fn settles(db: &Db, who: &Persona, id: ExecutionId, settlement: &Settlemen
         warnings: None,
         started_at: DateTime::<Utc>::UNIX_EPOCH,
         duration_us: 1,
+        run_id: None,
+        call_id: None,
     };
     idempotency::settle(db, &who.principal, &execution, settlement)
         .await
