@@ -36,7 +36,7 @@ pub use credential::{
     Auth, AuthorizationCode, ClientAuth, ConnectionOwner, JwtAlgorithm, JwtBearer, LoginBody,
     OAuth2, Place, Placement, TokenAuth, TokenSource, TwoStep, Verify,
 };
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, bound_host};
 pub use json_template::JsonTemplate;
 pub use pagination::{PageKind, PageTarget, Pagination};
 pub use read::read;

@@ -5,6 +5,7 @@ use url::Url;
 use super::Scheme;
 use super::fields::Object;
 use crate::egress::Policy;
+use crate::fault::Fault;
 use crate::schema::cut;
 use crate::walk::{At, Faults};
 
@@ -19,6 +20,17 @@ const MAX_BYTES: usize = 2048;
 pub struct Endpoint(Url);
 
 impl Endpoint {
+    /// Reads a URL that stands alone, in the member of this name of some other document.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(text: &str, member: &str, policy: &Policy) -> Result<Self, Vec<Fault>> {
+        let mut faults = Faults::default();
+        let at = At::ROOT;
+        let read = checked(text, &at.name(member), policy, &mut faults);
+        read.ok_or_else(|| faults.into_vec())
+    }
+
     /// The URL.
     pub const fn url(&self) -> &Url {
         &self.0
@@ -26,11 +38,16 @@ impl Endpoint {
 
     /// The host as secrets are bound to it: with its port unless that is 443.
     pub fn bound_host(&self) -> String {
-        let host = self.0.host_str().unwrap_or_default();
-        match self.0.port_or_known_default() {
-            None | Some(443) => host.to_owned(),
-            Some(port) => format!("{host}:{port}"),
-        }
+        bound_host(&self.0)
+    }
+}
+
+/// The host of a URL as secrets are bound to it: with its port unless that is 443.
+pub fn bound_host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port_or_known_default() {
+        None | Some(443) => host.to_owned(),
+        Some(port) => format!("{host}:{port}"),
     }
 }
 
@@ -42,16 +59,19 @@ pub(super) fn read(
     faults: &mut Faults,
 ) -> Option<Endpoint> {
     let text = faults.text(object, name)?;
-    let at = object.at.name(name);
+    checked(text, &object.at.name(name), policy, faults)
+}
+
+fn checked(text: &str, at: &At<'_>, policy: &Policy, faults: &mut Faults) -> Option<Endpoint> {
     let before = faults.count();
-    shape(text, &at, faults);
+    shape(text, at, faults);
     if faults.count() > before {
         return None;
     }
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(error) => {
-            faults.add(&at, CODE, format!("this is no URL: {error}"));
+            faults.add(at, CODE, format!("this is no URL: {error}"));
             return None;
         }
     };
@@ -63,7 +83,7 @@ pub(super) fn read(
     let port = url.port_or_known_default().unwrap_or_default();
     if let Err(why) = policy.check_host(scheme, host, port) {
         faults.advise(
-            &at,
+            at,
             "host_not_allowed",
             format!("\"{}\" {why}", cut(host)),
             "tools reach public https hosts; a private one must be on the operator's EGRESS_ALLOW",
@@ -73,7 +93,7 @@ pub(super) fn read(
     let written = url.as_str();
     if written != text && written.strip_suffix('/') != Some(text) {
         let message = "a client would read this URL as another one";
-        faults.advise(&at, CODE, message, format!("write \"{}\"", cut(written)));
+        faults.advise(at, CODE, message, format!("write \"{}\"", cut(written)));
         return None;
     }
     Some(Endpoint(url))

@@ -116,7 +116,11 @@ impl<'f> Check<'f> {
             Shape::Root => self.root_keyword(name, value, at, level),
             Shape::Unsupported => {
                 let message = format!("\"{name}\" is not supported");
-                let hint = "use \"$ref\" to a part of \"$defs\"";
+                let hint = if name.starts_with('$') {
+                    "use \"$ref\" to a part of \"$defs\""
+                } else {
+                    "leave it out"
+                };
                 self.faults.advise(at, "unsupported", message, hint);
             }
         }

@@ -62,7 +62,7 @@ pub(super) enum Shape {
 }
 
 /// Every keyword that is understood.
-pub(super) const KEYWORDS: [(&str, Shape); 64] = [
+pub(super) const KEYWORDS: [(&str, Shape); 65] = [
     ("type", Shape::Type),
     ("properties", Shape::Schemas),
     ("description", Shape::Text),
@@ -127,6 +127,8 @@ pub(super) const KEYWORDS: [(&str, Shape); 64] = [
     ("$dynamicAnchor", Shape::Unsupported),
     ("$recursiveRef", Shape::Unsupported),
     ("$vocabulary", Shape::Unsupported),
+    // A client would copy the value into a header of its own making (MCP 2026-07-28).
+    ("x-mcp-header", Shape::Unsupported),
 ];
 
 /// The shape of a keyword's value; `None` when the keyword is not known.
