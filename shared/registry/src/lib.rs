@@ -22,7 +22,7 @@ pub use live::Registry;
 pub use prompts::{Argument, Offered, PromptError, Prompts, Rendered};
 pub use saved::Registered;
 pub use schema::Schema;
-pub use tool::CompiledTool;
+pub use tool::{CompiledTool, Function};
 
 /// Reads and checks a tool's document and compiles what a call needs of it: all that registering a
 /// tool does before the database is asked.

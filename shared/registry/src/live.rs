@@ -65,6 +65,11 @@ impl Registry {
         }
     }
 
+    /// Which hosts tools may name.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The same with these code-based tools in every workspace. To be called before the first use.
     #[must_use]
     pub fn with_code<'c>(self, tools: impl IntoIterator<Item = &'c CodeTool>) -> Self {

@@ -8,7 +8,9 @@ use domain::egress::Policy;
 use domain::fault::Fault;
 use domain::formats::{Format, ToolView};
 use domain::ids::ToolId;
-use domain::{canonical, output, request, schema, verdict};
+use domain::ranking::Words;
+use domain::strict::{self, Definition, Unusable};
+use domain::{canonical, output, request, schema, tokens, verdict};
 use persistence::tools::CatalogRow;
 use serde_json::{Value, json};
 
@@ -45,6 +47,17 @@ pub struct CompiledTool {
     output: Cell,
     /// Its JSON in listings: our own shape, then one for each of [`Format::ALL`].
     fragments: [OnceLock<Box<str>>; 5],
+    function: OnceLock<Result<Function, Unusable>>,
+    words: OnceLock<Words>,
+}
+
+/// A tool as a model's function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// What is sent, and how its arguments come back.
+    pub definition: Definition,
+    /// What sending it takes, in estimated tokens.
+    pub tokens: u64,
 }
 
 impl CompiledTool {
@@ -65,6 +78,8 @@ impl CompiledTool {
             input: Cell::new(),
             output: Cell::new(),
             fragments: Default::default(),
+            function: OnceLock::new(),
+            words: OnceLock::new(),
         }
     }
 
@@ -157,6 +172,33 @@ impl CompiledTool {
     /// Whether models are offered it.
     pub fn is_offered(&self) -> bool {
         self.config.enabled && self.quarantined.is_none()
+    }
+
+    /// The function that a model of the Responses API gets for it; made once.
+    ///
+    /// # Errors
+    /// Why no model can be given it.
+    pub fn function(&self) -> Result<&Function, &Unusable> {
+        let function = self.function.get_or_init(|| {
+            let definition = strict::definition(&self.view)?;
+            let tokens = tokens::estimate(definition.function());
+            Ok(Function { definition, tokens })
+        });
+        function.as_ref()
+    }
+
+    /// The words by which it is found; counted once.
+    pub(crate) fn words(&self) -> &Words {
+        self.words.get_or_init(|| {
+            let view = &self.view;
+            let names = [view.id.as_str(), &view.name].into_iter();
+            Words::of(
+                names.chain(view.title.as_deref()),
+                view.tags.iter().map(String::as_str),
+                &view.description,
+                &view.input_schema,
+            )
+        })
     }
 
     /// The tool as JSON text in a listing: of a provider's shape, or our own.
