@@ -133,7 +133,11 @@ pub(super) fn refused(
 /// An error inside an answer of status 200: an `error` event, or a response that failed.
 pub(super) fn told(error: &Value, key: &SecretString) -> Trouble {
     let said = Said::in_value(error);
-    let code = of_words(&said).unwrap_or(ModelFailureCode::Unavailable);
+    let code = of_words(&said).unwrap_or(if said.is_any(&["invalid_request_error"]) {
+        ModelFailureCode::InvalidRequest
+    } else {
+        ModelFailureCode::Unavailable
+    });
     Trouble {
         again: passes(code),
         ..Trouble::last(failure(code, None, &said, key))

@@ -433,3 +433,33 @@ async fn a_workspaces_own_server_is_guarded() {
     }
     assert_eq!(server.connections(), 2);
 }
+
+#[tokio::test]
+async fn zz_time() {
+    let n = 400;
+    let replies = (0..2 * n + 20).map(|k| {
+        if k < n + 10 {
+            answer(&hello())
+        } else {
+            events(&hello_events())
+        }
+    });
+    let server = Server::start(replies.collect()).await;
+    let models = models(OutboundConfig::default());
+    for stream in [false, true] {
+        let mut times = Vec::new();
+        for _ in 0..n + 10 {
+            let begun = std::time::Instant::now();
+            let (turn, _) = turn(&models, &endpoint(&server), stream).await;
+            turn.unwrap();
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        eprintln!(
+            "stream {stream}: p50 {:?} p90 {:?} connections {}",
+            times[n / 2],
+            times[n * 9 / 10],
+            server.connections()
+        );
+    }
+}

@@ -132,8 +132,6 @@ pub(super) fn of_words(said: &Said) -> Option<ModelFailureCode> {
     ]) {
         return Some(Code::Unavailable);
     }
-    if said.is_any(&["model_not_found", "invalid_request_error"]) {
-        return Some(Code::InvalidRequest);
-    }
-    None
+    said.is_any(&["model_not_found"])
+        .then_some(Code::InvalidRequest)
 }

@@ -47,6 +47,12 @@ fn each_refusal_has_its_code() {
         (429, json!("slow down"), Code::RateLimited, true),
         (429, error("insufficient_quota"), Code::QuotaUsedUp, false),
         (402, json!({}), Code::QuotaUsedUp, false),
+        (
+            413,
+            json!({ "error": { "type": "invalid_request_error", "message": "m" } }),
+            Code::ContextTooLarge,
+            false,
+        ),
         (408, json!({}), Code::Unavailable, true),
         (500, error("server_error"), Code::Unavailable, true),
         (503, json!([]), Code::Unavailable, true),
@@ -97,6 +103,10 @@ fn errors_inside_an_answer_have_theirs() {
         (
             json!({ "code": "something_new", "message": "m" }),
             Code::Unavailable,
+        ),
+        (
+            json!({ "error": { "type": "invalid_request_error", "message": "m" } }),
+            Code::InvalidRequest,
         ),
         (json!(null), Code::Unavailable),
     ] {
