@@ -6,19 +6,39 @@ use axum::Router;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceBuilder;
-use lambda_http::{Adapter, Body, http};
+use lambda_http::{Adapter, Body, StreamAdapter, http};
 
 use crate::{Config, StartError, config, telemetry};
+
+/// How a function's answers leave it.
+#[derive(Clone, Copy)]
+enum Answers {
+    /// Whole, as one JSON document.
+    Whole,
+    /// Status and headers first, then the body as it comes.
+    Streamed,
+}
 
 /// Runs a function: reads the configuration, starts the logs, builds the router, answers events
 /// until Lambda ends the process. What cannot start says so in one error line and ends with 1.
 pub fn serve(build: impl FnOnce(&Config) -> Result<Router, StartError>) -> ExitCode {
+    start(build, Answers::Whole)
+}
+
+/// The same for a function whose every route has `ResponseTransferMode: RESPONSE_STREAM`: the parts of an
+/// answer leave while later ones are still being made. A gateway that waits for whole answers does not
+/// understand it, so a function is of one kind or the other.
+pub fn serve_streaming(build: impl FnOnce(&Config) -> Result<Router, StartError>) -> ExitCode {
+    start(build, Answers::Streamed)
+}
+
+fn start(build: impl FnOnce(&Config) -> Result<Router, StartError>, answers: Answers) -> ExitCode {
     let config = match config::missing_of_lambda() {
         missing if missing.is_empty() => Config::from_env(),
         missing => Err(StartError::NotLambda(missing)),
     };
     telemetry::start(config.as_ref().map_or("info", |config| &config.log_level));
-    match config.and_then(|config| run(&config, build)) {
+    match config.and_then(|config| run(&config, build, answers)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "cannot start");
@@ -30,6 +50,7 @@ pub fn serve(build: impl FnOnce(&Config) -> Result<Router, StartError>) -> ExitC
 fn run(
     config: &Config,
     build: impl FnOnce(&Config) -> Result<Router, StartError>,
+    answers: Answers,
 ) -> Result<(), StartError> {
     // One request at a time: one thread. Blocking look-ups have threads of their own.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -40,13 +61,39 @@ fn run(
         let service = ServiceBuilder::new()
             .map_request(as_text)
             .service(build(config)?);
-        let events = ServiceBuilder::new()
-            .map_request(with_all_headers)
-            .service(Adapter::from(service));
-        lambda_runtime::run(events)
-            .await
-            .map_err(|error| StartError::Lambda(error.to_string()))
+        let events = ServiceBuilder::new().map_request(with_all_headers);
+        let ended = match answers {
+            Answers::Whole => lambda_runtime::run(events.service(Adapter::from(service))).await,
+            Answers::Streamed => {
+                let service = ServiceBuilder::new()
+                    .map_response(with_joined_headers)
+                    .service(service);
+                lambda_runtime::run(events.service(StreamAdapter::from(service))).await
+            }
+        };
+        ended.map_err(|error| StartError::Lambda(error.to_string()))
     })
+}
+
+/// The head of a streamed answer is JSON in which a header has one value: several become one list, which
+/// means the same (RFC 9110, 5.3). Cookies, which could not be joined, have a place of their own there.
+fn with_joined_headers<B>(mut response: http::Response<B>) -> http::Response<B> {
+    let headers = response.headers_mut();
+    let names: Vec<http::HeaderName> = headers.keys().cloned().collect();
+    for name in names {
+        if name == http::header::SET_COOKIE || headers.get_all(&name).iter().nth(1).is_none() {
+            continue;
+        }
+        let values: Vec<&[u8]> = headers
+            .get_all(&name)
+            .iter()
+            .map(http::HeaderValue::as_bytes)
+            .collect();
+        if let Ok(joined) = http::HeaderValue::from_bytes(&values.join(&b", "[..])) {
+            headers.insert(name, joined);
+        }
+    }
+    response
 }
 
 /// A REST API sends every header twice: all its values, and the last one alone. The adapter lets the
@@ -88,5 +135,24 @@ mod tests {
             2
         );
         assert_eq!(request.headers().get_all("accept").iter().count(), 1);
+    }
+
+    #[test]
+    fn a_streamed_answer_has_each_header_once() {
+        let response = http::Response::builder()
+            .header("vary", "origin")
+            .header("vary", "accept")
+            .header("etag", "\"a\"")
+            .header("set-cookie", "a=1")
+            .header("set-cookie", "b=2")
+            .body(())
+            .unwrap();
+        let response = with_joined_headers(response);
+        let values = |name: &str| response.headers().get_all(name).iter().count();
+        assert_eq!(response.headers()["vary"], "origin, accept");
+        assert_eq!(
+            (values("vary"), values("etag"), values("set-cookie")),
+            (1, 1, 2)
+        );
     }
 }

@@ -8,7 +8,7 @@ pub mod telemetry;
 mod wire;
 
 pub use config::Config;
-pub use lambda::serve;
+pub use lambda::{serve, serve_streaming};
 pub use persistence::PoolMode;
 pub use start::StartError;
 pub use sweep::{Swept, sweep_once};

@@ -109,6 +109,11 @@ impl Problem {
         self.code
     }
 
+    /// What happened this time.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The body's JSON.
     pub fn body(&self, request_id: Option<&str>) -> String {
         let entry = self.code.entry();
