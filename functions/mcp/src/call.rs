@@ -25,7 +25,10 @@ impl Told<'_> {
         for fault in self.faults {
             let hint = fault.hint.as_deref().map(|hint| format!(" ({hint})"));
             let hint = hint.unwrap_or_default();
-            text.push_str(&format!("\narguments{}: {}{hint}", fault.pointer, fault.message));
+            text.push_str(&format!(
+                "\narguments{}: {}{hint}",
+                fault.pointer, fault.message
+            ));
         }
         text
     }
@@ -56,7 +59,11 @@ fn succeeded(output: Value, cut: Option<&Cut>, warnings: &[String]) -> CallToolR
     };
     let mut content = vec![ContentBlock::text(text)];
     content.extend(cut.map(|cut| ContentBlock::text(rest(cut))));
-    content.extend(warnings.iter().map(|warning| ContentBlock::text(format!("Note: {warning}"))));
+    content.extend(
+        warnings
+            .iter()
+            .map(|warning| ContentBlock::text(format!("Note: {warning}"))),
+    );
     let mut result = CallToolResult::success(content);
     result.structured_content = Some(output).filter(Value::is_object);
     result
@@ -67,7 +74,9 @@ fn rest(cut: &Cut) -> String {
     let (kept, total) = (cut.kept_tokens, cut.total_tokens);
     let size = format!("The output was cut to about {kept} of {total} tokens.");
     match &cut.cursor {
-        Some(cursor) => format!("{size} Call the tool read_more with the cursor {cursor} for the rest."),
+        Some(cursor) => {
+            format!("{size} Call the tool read_more with the cursor {cursor} for the rest.")
+        }
         None => format!("{size} The rest was not kept: ask for less."),
     }
 }
@@ -165,9 +174,17 @@ mod tests {
 
     #[test]
     fn a_cut_says_how_to_go_on() {
-        let cut = Cut { cursor: Some("more_1".to_owned()), at: Vec::new(), kept_tokens: 10, total_tokens: 90 };
+        let cut = Cut {
+            cursor: Some("more_1".to_owned()),
+            at: Vec::new(),
+            kept_tokens: 10,
+            total_tokens: 90,
+        };
         let told = texts(&succeeded(json!([1]), Some(&cut), &[]));
-        assert!(told[1].contains("read_more") && told[1].contains("more_1"), "{told:?}");
+        assert!(
+            told[1].contains("read_more") && told[1].contains("more_1"),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -42,17 +42,26 @@ impl Refusal {
 pub(crate) fn check(message: &Value) -> Result<(), Refusal> {
     let invalid = |why: &str| Refusal::new(ErrorCode::INVALID_REQUEST, why);
     let Value::Object(members) = message else {
-        return Err(invalid("the body is one JSON-RPC message, an object; there are no batches"));
+        return Err(invalid(
+            "the body is one JSON-RPC message, an object; there are no batches",
+        ));
     };
     let id = match members.get("id") {
         None => Value::Null,
         Some(Value::String(id)) if id.len() <= MAX_ID => Value::from(id.as_str()),
         Some(Value::Number(id)) if id.is_i64() => Value::Number(id.clone()),
-        Some(_) => return Err(invalid("an id is a text of at most 256 bytes or an integer")),
+        Some(_) => {
+            return Err(invalid(
+                "an id is a text of at most 256 bytes or an integer",
+            ));
+        }
     };
     let refused = |code, why: String| Err(Refusal::of(id.clone(), code, why));
     if members.get("jsonrpc") != Some(&json!("2.0")) {
-        return refused(ErrorCode::INVALID_REQUEST, "jsonrpc must be \"2.0\"".to_owned());
+        return refused(
+            ErrorCode::INVALID_REQUEST,
+            "jsonrpc must be \"2.0\"".to_owned(),
+        );
     }
     let method = match members.get("method") {
         Some(Value::String(method)) if !method.is_empty() => method.as_str(),
@@ -63,7 +72,10 @@ pub(crate) fn check(message: &Value) -> Result<(), Refusal> {
     };
     let params = members.get("params").unwrap_or(&Value::Null);
     if !matches!(params, Value::Object(_)) && members.contains_key("params") {
-        return refused(ErrorCode::INVALID_REQUEST, "params must be an object".to_owned());
+        return refused(
+            ErrorCode::INVALID_REQUEST,
+            "params must be an object".to_owned(),
+        );
     }
     match misshapen(method, params) {
         Some(why) => refused(ErrorCode::INVALID_PARAMS, why),
@@ -73,7 +85,8 @@ pub(crate) fn check(message: &Value) -> Result<(), Refusal> {
 
 /// What of the params is not as the method wants it.
 fn misshapen(method: &str, params: &Value) -> Option<String> {
-    let is = |name: &str, right: fn(&Value) -> bool| right(params.get(name).unwrap_or(&Value::Null));
+    let is =
+        |name: &str, right: fn(&Value) -> bool| right(params.get(name).unwrap_or(&Value::Null));
     let optional_object = |value: &Value| value.is_null() || value.is_object();
     let optional_text = |value: &Value| value.is_null() || value.is_string();
     if !is("_meta", optional_object) {
@@ -89,7 +102,8 @@ fn misshapen(method: &str, params: &Value) -> Option<String> {
             }
             let asked = ["requestState", "inputResponses"];
             let answered = asked.into_iter().find(|name| params.get(*name).is_some());
-            answered.map(|name| format!("params.{name} answers a question that this server never asks"))
+            answered
+                .map(|name| format!("params.{name} answers a question that this server never asks"))
         }
         "tools/list" | "prompts/list" if !is("cursor", optional_text) => {
             Some("params.cursor must be the text nextCursor of the page before".to_owned())
@@ -106,7 +120,9 @@ fn misshapen(method: &str, params: &Value) -> Option<String> {
 /// # Errors
 /// −32020 with the request's id.
 pub(crate) fn check_headers(headers: &HeaderMap, message: &Value) -> Result<(), Refusal> {
-    let named = headers.keys().find(|name| name.as_str().starts_with("mcp-param-"));
+    let named = headers
+        .keys()
+        .find(|name| name.as_str().starts_with("mcp-param-"));
     match named {
         None => Ok(()),
         Some(name) => {
@@ -141,23 +157,62 @@ mod tests {
     #[test]
     fn refuses_what_is_no_message() {
         for (message, expected) in [
-            (json!([{ "jsonrpc": "2.0", "id": 1, "method": "ping" }]), -32600),
+            (
+                json!([{ "jsonrpc": "2.0", "id": 1, "method": "ping" }]),
+                -32600,
+            ),
             (json!("ping"), -32600),
-            (json!({ "jsonrpc": "1.0", "id": 1, "method": "ping" }), -32600),
-            (json!({ "jsonrpc": "2.0", "id": {}, "method": "ping" }), -32600),
-            (json!({ "jsonrpc": "2.0", "id": null, "method": "ping" }), -32600),
-            (json!({ "jsonrpc": "2.0", "id": 1.5, "method": "ping" }), -32600),
-            (json!({ "jsonrpc": "2.0", "id": "x".repeat(257), "method": "ping" }), -32600),
+            (
+                json!({ "jsonrpc": "1.0", "id": 1, "method": "ping" }),
+                -32600,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": {}, "method": "ping" }),
+                -32600,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": null, "method": "ping" }),
+                -32600,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1.5, "method": "ping" }),
+                -32600,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": "x".repeat(257), "method": "ping" }),
+                -32600,
+            ),
             (json!({ "jsonrpc": "2.0", "id": 1 }), -32600),
             (json!({ "jsonrpc": "2.0", "id": 1, "result": {} }), -32600),
             (json!({ "jsonrpc": "2.0", "id": 1, "method": 7 }), -32600),
-            (json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1] }), -32600),
-            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call" }), -32602),
-            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": 7 } }), -32602),
-            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "arguments": [] } }), -32602),
-            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "requestState": "x" } }), -32602),
-            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "cursor": 7 } }), -32602),
-            (json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": 7 } }), -32602),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1] }),
+                -32600,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call" }),
+                -32602,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": 7 } }),
+                -32602,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "arguments": [] } }),
+                -32602,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "requestState": "x" } }),
+                -32602,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "cursor": 7 } }),
+                -32602,
+            ),
+            (
+                json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": 7 } }),
+                -32602,
+            ),
         ] {
             assert_eq!(code(&message), Some(expected), "{message}");
         }

@@ -19,7 +19,8 @@ impl Gate<'_> {
     /// # Errors
     /// `forbidden` when the host is not ours or the browser's origin not allowed.
     pub(crate) fn admit(&self, headers: &HeaderMap) -> Result<Authority, Problem> {
-        let host = authority(headers).ok_or_else(|| forbidden("the Host header is missing or malformed"))?;
+        let host = authority(headers)
+            .ok_or_else(|| forbidden("the Host header is missing or malformed"))?;
         if !self.is_ours(&host) {
             return Err(forbidden("this host is not where this product is reached"));
         }
@@ -27,7 +28,9 @@ impl Gate<'_> {
         match (origins.next(), origins.next()) {
             (None, _) => Ok(host),
             (Some(origin), None) if self.allows(origin, &host) => Ok(host),
-            (Some(_), _) => Err(forbidden("pages of this origin may not call; CORS_ORIGINS lists those that may")),
+            (Some(_), _) => Err(forbidden(
+                "pages of this origin may not call; CORS_ORIGINS lists those that may",
+            )),
         }
     }
 
@@ -49,7 +52,10 @@ impl Gate<'_> {
             return false;
         };
         authority.as_str().eq_ignore_ascii_case(host.as_str())
-            || self.origins.iter().any(|allowed| allowed == "*" || allowed == origin)
+            || self
+                .origins
+                .iter()
+                .any(|allowed| allowed == "*" || allowed == origin)
     }
 }
 
@@ -69,7 +75,9 @@ fn authority(headers: &HeaderMap) -> Option<Authority> {
 
 /// `scheme://host:port` and nothing behind it; `null` is no place.
 fn origin_authority(origin: &str) -> Option<Authority> {
-    let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"))?;
+    let rest = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"))?;
     Authority::try_from(rest).ok()
 }
 
@@ -93,7 +101,10 @@ mod tests {
     #[test]
     fn only_our_own_hosts_are_served() {
         let origins = [];
-        let gate = Gate { public_url: Some("https://api.example.com"), origins: &origins };
+        let gate = Gate {
+            public_url: Some("https://api.example.com"),
+            origins: &origins,
+        };
         for (host, expected) in [
             ("api.example.com", true),
             ("API.example.com:443", true),
@@ -114,7 +125,10 @@ mod tests {
     #[test]
     fn only_known_origins_are_served() {
         let origins = ["https://app.example.com".to_owned()];
-        let gate = Gate { public_url: None, origins: &origins };
+        let gate = Gate {
+            public_url: None,
+            origins: &origins,
+        };
         for (origin, expected) in [
             ("https://app.example.com", true),
             ("http://localhost:3000", true),
@@ -125,10 +139,17 @@ mod tests {
             ("", false),
             ("file://", false),
         ] {
-            assert_eq!(admits(gate, "localhost:3000", Some(origin)), expected, "{origin}");
+            assert_eq!(
+                admits(gate, "localhost:3000", Some(origin)),
+                expected,
+                "{origin}"
+            );
         }
         let all = ["*".to_owned()];
-        let gate = Gate { public_url: None, origins: &all };
+        let gate = Gate {
+            public_url: None,
+            origins: &all,
+        };
         assert!(admits(gate, "localhost:3000", Some("https://evil.example")));
         assert!(!admits(gate, "localhost:3000", Some("null")));
     }

@@ -66,7 +66,11 @@ pub(crate) async fn get(
 
 /// The protocol has no role for instructions: they are the first thing that the user says.
 fn filled(rendered: Rendered) -> GetPromptResult {
-    let Rendered { description, filled, .. } = rendered;
+    let Rendered {
+        description,
+        filled,
+        ..
+    } = rendered;
     let instructions = filled.instructions.into_iter();
     let instructions = instructions.map(|text| PromptMessage::new_text(Role::User, text));
     let messages = filled.messages.into_iter().map(|message| {

@@ -6,7 +6,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest as _, FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::uri::Authority;
 use rmcp::model::ErrorCode;
@@ -80,9 +82,10 @@ fn challenge(mcp: &Mcp, host: &Authority, problem: Problem) -> Response {
 async fn read(request: Request) -> Result<Value, Response> {
     match Document::from_request(request, &()).await {
         Ok(Document(message)) => Ok(message),
-        Err(problem) if problem.code() == Code::InvalidJson => {
-            Err(refused(&Refusal::new(ErrorCode::PARSE_ERROR, problem.detail())))
-        }
+        Err(problem) if problem.code() == Code::InvalidJson => Err(refused(&Refusal::new(
+            ErrorCode::PARSE_ERROR,
+            problem.detail(),
+        ))),
         Err(problem) => Err(problem.into_response()),
     }
 }
@@ -101,7 +104,8 @@ fn request_for(mut parts: Parts, mut message: Value) -> Request {
         let both = HeaderValue::from_static("application/json, text/event-stream");
         parts.headers.insert(ACCEPT, both);
         if !stream && let Some(meta) = message.pointer_mut("/params/_meta") {
-            meta.as_object_mut().map(|meta| meta.remove("progressToken"));
+            meta.as_object_mut()
+                .map(|meta| meta.remove("progressToken"));
         }
     }
     parts.headers.remove(CONTENT_LENGTH);
@@ -150,7 +154,10 @@ async fn finish(response: Response, page: Option<&str>) -> Result<Response, Resp
     }
     let whole = page.and_then(|page| splice::tools(&bytes, page));
     parts.headers.remove(CONTENT_LENGTH);
-    Ok(Response::from_parts(parts, whole.map_or(Body::from(bytes), Body::from)))
+    Ok(Response::from_parts(
+        parts,
+        whole.map_or(Body::from(bytes), Body::from),
+    ))
 }
 
 #[cfg(test)]
@@ -174,7 +181,10 @@ mod tests {
             (Some("*/*"), (true, false)),
             (Some("application/json"), (true, false)),
             (Some("application/json, text/event-stream"), (true, true)),
-            (Some("application/json;q=0.9,text/event-stream;q=0.1"), (true, true)),
+            (
+                Some("application/json;q=0.9,text/event-stream;q=0.1"),
+                (true, true),
+            ),
             (Some("text/html"), (false, false)),
         ] {
             assert_eq!(accepted(&parts(accept).headers), expected, "{accept:?}");
@@ -186,7 +196,10 @@ mod tests {
         let message = json!({ "params": { "_meta": { "progressToken": 1, "other": 2 } } });
         let request = request_for(parts(Some("application/json")), message.clone());
         let body = to_bytes(request.into_body(), MAX_BODY).await.unwrap();
-        assert_eq!(body, json!({ "params": { "_meta": { "other": 2 } } }).to_string());
+        assert_eq!(
+            body,
+            json!({ "params": { "_meta": { "other": 2 } } }).to_string()
+        );
         let both = Some("application/json, text/event-stream");
         let body = request_for(parts(both), message.clone()).into_body();
         assert_eq!(to_bytes(body, MAX_BODY).await.unwrap(), message.to_string());

@@ -104,7 +104,8 @@ impl Server {
 
 /// A cursor that this list did not make.
 pub(crate) fn bad_cursor() -> ErrorData {
-    let why = "this list did not make that cursor; pass nextCursor on unchanged, or start without one";
+    let why =
+        "this list did not make that cursor; pass nextCursor on unchanged, or start without one";
     ErrorData::invalid_params(why, None)
 }
 
@@ -189,6 +190,9 @@ impl ServerHandler for Server {
         _: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        Err(ErrorData::resource_not_found("Resource not found: this server has none", None))
+        Err(ErrorData::resource_not_found(
+            "Resource not found: this server has none",
+            None,
+        ))
     }
 }

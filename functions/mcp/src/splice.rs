@@ -7,7 +7,9 @@ const EMPTY: &str = "\"tools\":[]";
 /// pattern stands nowhere but at the list. `None`: the answer has no such list; it is an error.
 pub(crate) fn tools(answer: &[u8], elements: &str) -> Option<Vec<u8>> {
     let pattern = EMPTY.as_bytes();
-    let at = answer.windows(pattern.len()).position(|window| window == pattern)?;
+    let at = answer
+        .windows(pattern.len())
+        .position(|window| window == pattern)?;
     let inside = at + pattern.len() - 1;
     let mut whole = Vec::with_capacity(answer.len() + elements.len());
     whole.extend_from_slice(&answer[..inside]);
