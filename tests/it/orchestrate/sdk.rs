@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use testkit::ScriptedModel;
-use testkit::scripted_model::{Cause, call, hang_up, refuse, say, status, think};
+use testkit::scripted_model::{Cause, hang_up, refuse, say, status, think};
 use tokio::process::Command;
 
 use crate::skip::skip;
