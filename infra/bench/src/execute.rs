@@ -11,16 +11,29 @@ use crate::process::{Core, Process, command};
 use crate::{Result, say};
 
 const TOOL: &str = "bench_quote";
-const ROUNDS: usize = 3;
+pub(crate) const ROUNDS: usize = 3;
 const CONNECTIONS: usize = 32;
+const BODY: &str = r#"{"input":{"symbol":"IBM"}}"#;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One server as the load sees it.
-struct Target {
-    process: Process,
-    url: String,
-    headers: Vec<String>,
+pub(crate) struct Target {
+    pub(crate) process: Process,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<String>,
     first_answer: Duration,
+}
+
+impl Target {
+    /// One that asks for no token, and whose start is not measured.
+    pub(crate) fn bare(process: Process, url: String) -> Self {
+        Self {
+            process,
+            url,
+            headers: Vec::new(),
+            first_answer: Duration::ZERO,
+        }
+    }
 }
 
 /// The figures of one server; medians over the rounds.
@@ -40,13 +53,13 @@ pub(crate) async fn run(devserver: &Path, time: Duration, data_dir: &Path) -> Re
     let (_upstream, base_url) = Process::start_and_read(upstream).await?;
 
     prepare(devserver, data_dir, &base_url).await?;
-    let product = start_product(devserver, data_dir, &base_url, false).await?;
+    let product = start_product(devserver, data_dir, &base_url, false, &[]).await?;
     let proxy = start_proxy(&this, &base_url).await?;
 
     let mut samples: [Vec<Sample>; 2] = [Vec::new(), Vec::new()];
     for round in 1..=ROUNDS {
         say(&format!("round {round} of {ROUNDS} …"));
-        let direct = load(&this, &base_url, &[], 1, time).await?;
+        let direct = load(&this, &base_url, &[], 1, time, BODY).await?;
         for (target, samples) in [&product, &proxy].into_iter().zip(&mut samples) {
             samples.push(sample(&this, target, &direct, time).await?);
         }
@@ -57,8 +70,8 @@ pub(crate) async fn run(devserver: &Path, time: Duration, data_dir: &Path) -> Re
 }
 
 /// Makes the database and registers the tool, so that the measured start is an ordinary one.
-async fn prepare(devserver: &Path, data_dir: &Path, upstream: &str) -> Result<()> {
-    let server = start_product(devserver, data_dir, upstream, true).await?;
+pub(crate) async fn prepare(devserver: &Path, data_dir: &Path, upstream: &str) -> Result<()> {
+    let server = start_product(devserver, data_dir, upstream, true, &[]).await?;
     let answer = http(&server, "/api/v1/tools")?
         .body(tool(upstream).to_string())
         .send()
@@ -104,11 +117,13 @@ fn http(server: &Target, path: &str) -> Result<reqwest::RequestBuilder> {
     Ok(request.header("content-type", "application/json"))
 }
 
-async fn start_product(
+/// The product with these variables besides.
+pub(crate) async fn start_product(
     devserver: &Path,
     data_dir: &Path,
     upstream: &str,
     fresh: bool,
+    variables: &[(&str, String)],
 ) -> Result<Target> {
     let facts = data_dir.join("devserver.json");
     let _ = std::fs::remove_file(&facts);
@@ -125,6 +140,7 @@ async fn start_product(
         start.arg("--fresh");
     }
     start.env_remove("DATABASE_URL");
+    start.envs(variables.iter().map(|(name, value)| (name, value)));
     start.env("EGRESS_ALLOW", upstream.trim_start_matches("http://"));
     start.stdout(Stdio::null()).stderr(Stdio::inherit());
     let started = Instant::now();
@@ -185,12 +201,13 @@ async fn sample(this: &Path, target: &Target, direct: &Value, time: Duration) ->
         &target.headers,
         8,
         Duration::from_secs(1),
+        BODY,
     )
     .await?;
     let before = target.process.cpu()?;
-    let busy = load(this, &target.url, &target.headers, CONNECTIONS, time).await?;
+    let busy = load(this, &target.url, &target.headers, CONNECTIONS, time, BODY).await?;
     let cpu = target.process.cpu()? - before;
-    let alone = load(this, &target.url, &target.headers, 1, time).await?;
+    let alone = load(this, &target.url, &target.headers, 1, time, BODY).await?;
     let figure = |of: &Value, name: &str| of[name].as_f64().unwrap_or_default();
     Ok(Sample {
         per_second: figure(&busy, "per_second"),
@@ -200,16 +217,19 @@ async fn sample(this: &Path, target: &Target, direct: &Value, time: Duration) ->
 }
 
 /// Runs the load in a process of its own, on the other core.
-async fn load(
+pub(crate) async fn load(
     this: &Path,
     url: &str,
     headers: &[String],
     connections: usize,
     time: Duration,
+    body: &str,
 ) -> Result<Value> {
     let mut start: Command = command(Core::Load, this);
     start.args(["load", url]);
     start.args([
+        "--body",
+        body,
         "--connections",
         &connections.to_string(),
         "--seconds",
@@ -237,7 +257,7 @@ fn row(samples: &[Sample], target: &Target) -> Result<Row> {
     })
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -12,8 +12,6 @@ use tokio::net::TcpStream;
 
 use crate::Result;
 
-const BODY: &str = r#"{"input":{"symbol":"IBM"}}"#;
-
 /// What a run showed.
 pub(crate) struct Figures {
     seconds: f64,
@@ -47,7 +45,9 @@ pub(crate) async fn run(
     headers: &[String],
     connections: usize,
     time: Duration,
+    body: &str,
 ) -> Result<Figures> {
+    let body = Bytes::copy_from_slice(body.as_bytes());
     let url: Uri = url.parse()?;
     let started = Instant::now();
     let until = started + time;
@@ -59,6 +59,7 @@ pub(crate) async fn run(
             url.clone(),
             headers.to_vec(),
             until,
+            body.clone(),
         )));
     }
     let mut latencies = Vec::new();
@@ -87,6 +88,7 @@ async fn ask(
     url: Uri,
     headers: Vec<String>,
     until: Instant,
+    body: Bytes,
 ) -> Result<Vec<Duration>> {
     let mut latencies = Vec::new();
     while Instant::now() < until {
@@ -100,7 +102,7 @@ async fn ask(
         }
         sender.ready().await?;
         let response = sender
-            .send_request(request.body(Full::new(Bytes::from_static(BODY.as_bytes())))?)
+            .send_request(request.body(Full::new(body.clone()))?)
             .await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();

@@ -1,7 +1,10 @@
-//! Measures `execute` against a fast local upstream, beside a bare proxy in the same run. Compare ratios, not seconds.
+//! Measures `execute` and `orchestrate` against fast local servers, beside bare programs in the same run. Compare ratios, not seconds.
 
+mod bare_loop;
 mod execute;
 mod load;
+mod model;
+mod orchestrate;
 mod process;
 mod proxy;
 mod upstream;
@@ -37,6 +40,27 @@ enum Role {
         #[arg(long, default_value = "target/bench-data")]
         data_dir: PathBuf,
     },
+    /// The comparison of the agent loop: starts everything, runs prompts, prints the table.
+    Orchestrate {
+        /// The local server's release binary.
+        #[arg(long, default_value = "target/release/devserver")]
+        devserver: PathBuf,
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// Where the local server keeps its database meanwhile.
+        #[arg(long, default_value = "target/bench-data")]
+        data_dir: PathBuf,
+    },
+    /// The model server: asks for as many calls as the prompt says, then answers.
+    Model,
+    /// The bare agent loop: axum and reqwest, no database.
+    BareLoop {
+        /// The upstream's base URL.
+        upstream: String,
+        /// The model server's base URL.
+        model: String,
+    },
     /// The upstream: answers every request with one stock quote.
     Upstream,
     /// The bare proxy: axum and reqwest with the same JSON work, no database.
@@ -57,6 +81,9 @@ enum Role {
         /// Seconds to ask.
         #[arg(long)]
         seconds: u64,
+        /// What to POST.
+        #[arg(long)]
+        body: String,
     },
 }
 
@@ -78,6 +105,13 @@ async fn run(role: Role) -> Result<()> {
             seconds,
             data_dir,
         } => execute::run(&devserver, Duration::from_secs(seconds), &data_dir).await,
+        Role::Orchestrate {
+            devserver,
+            seconds,
+            data_dir,
+        } => orchestrate::run(&devserver, Duration::from_secs(seconds), &data_dir).await,
+        Role::Model => model::run().await,
+        Role::BareLoop { upstream, model } => bare_loop::run(upstream, model).await,
         Role::Upstream => upstream::run().await,
         Role::Proxy { upstream } => proxy::run(upstream).await,
         Role::Load {
@@ -85,9 +119,10 @@ async fn run(role: Role) -> Result<()> {
             header,
             connections,
             seconds,
+            body,
         } => {
             let time = Duration::from_secs(seconds);
-            let figures = load::run(&url, &header, connections, time).await?;
+            let figures = load::run(&url, &header, connections, time, &body).await?;
             say(&figures.to_json().to_string());
             Ok(())
         }
