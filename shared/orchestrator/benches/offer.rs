@@ -116,6 +116,10 @@ fn ranking(catalog: &Catalog, sets: &[(&str, Vec<Query>)]) {
             share(10),
             share(20)
         );
+        let lost = queries.iter().zip(&ranks).filter(|(_, rank)| **rank >= 20);
+        for ((text, _), _) in lost.filter(|_| *name == "by hand") {
+            println!("    not among the first 20: {text}");
+        }
     }
 }
 
