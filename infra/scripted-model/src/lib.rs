@@ -41,3 +41,4 @@ pub use server::{DEMO_MODEL, KEY, ScriptedModel, demo_router};
 pub use step::{
     Raw, Step, context_length_exceeded, error, hang, hang_up, raw, reply_with, sse, status,
 };
+pub use strict::function as check_parameters;

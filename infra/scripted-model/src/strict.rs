@@ -54,8 +54,11 @@ const MAX_ENUM: usize = 1_000;
 /// Most characters of all names, definitions, enum and const values.
 const MAX_CHARACTERS: usize = 120_000;
 
-/// Checks a function's parameters or an answer's format.
-pub(crate) fn function(schema: &Value, strict: bool) -> Result<(), String> {
+/// Checks a function's parameters or an answer's format as OpenAI does.
+///
+/// # Errors
+/// What is refused, in the provider's words, with the place.
+pub fn function(schema: &Value, strict: bool) -> Result<(), String> {
     if schema.is_null() && !strict {
         return Ok(());
     }
@@ -66,6 +69,9 @@ pub(crate) fn function(schema: &Value, strict: bool) -> Result<(), String> {
         ));
     }
     if !strict {
+        if schema["properties"].is_null() {
+            return Err("In context=(), object schema missing properties.".to_owned());
+        }
         return lists_have_items(schema, &mut Vec::new());
     }
     if !schema["anyOf"].is_null() {
@@ -93,24 +99,45 @@ pub(crate) fn function(schema: &Value, strict: bool) -> Result<(), String> {
     }
 }
 
-/// Lists must say what they hold, strict or not.
+/// Lists must say what they hold, strict or not, and no list says it by place.
 fn lists_have_items(schema: &Value, at: &mut Vec<String>) -> Result<(), String> {
-    if schema["type"] == "array" && schema["items"].is_null() && schema["prefixItems"].is_null() {
+    if !schema.is_object() {
+        return Ok(());
+    }
+    let is_list = match &schema["type"] {
+        Value::Array(types) => types.iter().any(|name| name == "array"),
+        one => one == "array",
+    };
+    if is_list && schema["items"].is_null() {
         return Err(format!(
             "In context={}, array schema missing items.",
             context(at)
         ));
     }
-    for (name, below) in schema["properties"].as_object().into_iter().flatten() {
-        at.extend(["properties".to_owned(), name.clone()]);
-        lists_have_items(below, at)?;
-        at.truncate(at.len() - 2);
+    if schema["items"].is_array() {
+        return Err(format!(
+            "In context={}, {} is not of type 'object', 'boolean'.",
+            context(at),
+            schema["items"]
+        ));
     }
-    if schema["items"].is_object() {
-        at.push("items".to_owned());
-        lists_have_items(&schema["items"], at)?;
-        at.pop();
+    for place in ["properties", "$defs", "definitions"] {
+        for (name, below) in schema[place].as_object().into_iter().flatten() {
+            within(&[place, name], below, at)?;
+        }
     }
+    for place in ["anyOf", "oneOf", "allOf", "prefixItems"] {
+        for (index, below) in schema[place].as_array().into_iter().flatten().enumerate() {
+            within(&[place, &index.to_string()], below, at)?;
+        }
+    }
+    within(&["items"], &schema["items"], at)
+}
+
+fn within(place: &[&str], schema: &Value, at: &mut Vec<String>) -> Result<(), String> {
+    at.extend(place.iter().map(ToString::to_string));
+    lists_have_items(schema, at)?;
+    at.truncate(at.len() - place.len());
     Ok(())
 }
 
@@ -386,6 +413,15 @@ mod tests {
         assert_eq!(function(&Value::Null, false), Ok(()));
         let list = json!({ "type": "object", "properties": { "a": { "type": "array" } } });
         assert!(function(&list, false).is_err());
+        let within = json!({ "type": "object", "properties": { "a": { "anyOf": [{ "type": ["array", "null"] }] } } });
+        assert_eq!(
+            function(&within, false).unwrap_err(),
+            "In context=('properties', 'a', 'anyOf', '0'), array schema missing items."
+        );
+        let by_place =
+            json!({ "type": "object", "properties": { "a": { "type": "array", "items": [{}] } } });
+        assert!(function(&by_place, false).is_err());
+        assert!(function(&json!({ "type": "object" }), false).is_err());
         assert!(function(&json!({ "type": "string" }), false).is_err());
     }
 }

@@ -16,13 +16,16 @@ use serde_json::Value;
 
 use crate::walk::At;
 
+mod choices;
 mod definition;
 mod gather;
+mod loose;
 mod node;
 mod overlap;
 mod print;
 mod read;
 mod restore;
+mod spread;
 mod words;
 
 pub use definition::{Definition, MAX_DESCRIPTION, Unusable, definition};

@@ -4,6 +4,7 @@
 //! hand-written ones beside this file and those that simple rules make of each operation's summary.
 
 use std::env;
+use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +21,16 @@ use descriptions::Operation;
 const BY_HAND: &str = include_str!("offer/queries.tsv");
 
 const BUDGETS: [u64; 7] = [2_000, 4_000, 6_000, 8_000, 12_000, 16_000, 1_000_000];
+
+/// `MODEL_TOOL_TOKENS` of who sets nothing.
+const USUAL_BUDGET: u64 = 8_000;
+
+const MATCHES: [usize; 6] = [5, 10, 15, 20, 30, 60];
+
+const SIZES: [usize; 3] = [10, 100, 1_000];
+
+/// Prompts that each size is timed with.
+const PROMPTS: usize = 500;
 
 /// A text and the tools that answer it.
 type Query = (String, Vec<String>);
@@ -38,7 +49,7 @@ fn main() {
         .map(|it| (it.name.clone(), it.tool.id.to_string()))
         .collect();
     let sets = queries(&operations, &ids);
-    let catalog = Arc::new(Catalog::new(1, operations.into_iter().map(|it| it.tool)));
+    let catalog = catalog(operations);
     println!(
         "{} tools of {} operations",
         catalog.tools().len(),
@@ -46,7 +57,13 @@ fn main() {
     );
     first_use(&catalog);
     ranking(&catalog, &sets);
+    matches(&catalog, &sets);
     budgets(&catalog, &sets);
+    sizes(Path::new(&directory), &sets);
+}
+
+fn catalog(operations: Vec<Operation>) -> Arc<Catalog> {
+    Arc::new(Catalog::new(1, operations.into_iter().map(|it| it.tool)))
 }
 
 /// What the first run after a change of every tool pays.
@@ -57,10 +74,9 @@ fn first_use(catalog: &Arc<Catalog>) {
         .filter_map(|tool| tool.function().ok())
         .map(|function| function.tokens)
         .sum();
-    println!(
-        "definitions made: {:?}; all of them: {tokens} tokens",
-        started.elapsed()
-    );
+    let took = started.elapsed();
+    let each = took / u32::try_from(catalog.tools().len().max(1)).unwrap_or(u32::MAX);
+    println!("definitions made: {took:?}, {each:?} each; all of them: {tokens} tokens");
     let strict = catalog.tools().filter(|tool| {
         let function = tool.function();
         function.is_ok_and(|function| function.definition.not_strict().is_none())
@@ -100,6 +116,74 @@ fn ranking(catalog: &Catalog, sets: &[(&str, Vec<Query>)]) {
             share(10),
             share(20)
         );
+        let lost = queries.iter().zip(&ranks).filter(|(_, rank)| **rank >= 20);
+        for ((text, _), _) in lost.filter(|_| *name == "by hand") {
+            println!("    not among the first 20: {text}");
+        }
+    }
+}
+
+/// What the first so many of each ranking would take, whatever the budget.
+fn matches(catalog: &Catalog, sets: &[(&str, Vec<Query>)]) {
+    println!("\nthe first matches alone: how many; right tool among them; their tokens");
+    for (name, queries) in sets {
+        for count in MATCHES {
+            let (mut given, mut tokens) = (0, 0);
+            for (text, expected) in queries {
+                let ranked = catalog.ranked(text);
+                let first = &ranked[..count.min(ranked.len())];
+                let wanted = |id: &str| expected.iter().any(|known| known == id);
+                given += usize::from(first.iter().any(|tool| wanted(tool.id.as_str())));
+                let each = first.iter().filter_map(|tool| tool.function().ok());
+                tokens += each.map(|function| function.tokens).sum::<u64>();
+            }
+            let all = queries.len().max(1);
+            let (share, tokens) = (share(given, all), tokens / all as u64);
+            println!("{name:26} {count:3}  {share:5.1} %  {tokens:6} tokens");
+        }
+    }
+}
+
+/// What offers and searches take with few tools and with many.
+fn sizes(directory: &Path, sets: &[(&str, Vec<Query>)]) {
+    println!("\nsizes: tools; first offer after a change of all; later offers; searches");
+    let prompts: Vec<&str> = sets
+        .iter()
+        .flat_map(|(_, queries)| queries.iter().map(|(text, _)| text.as_str()))
+        .take(PROMPTS)
+        .collect();
+    for count in SIZES {
+        let mut operations = descriptions::read(directory);
+        operations.truncate(count);
+        let catalog = catalog(operations);
+        let rules = OfferRules {
+            max_tokens: USUAL_BUDGET,
+        };
+        let offer =
+            |prompt: &str| Offer::new(&catalog, None, prompt, &rules).expect("no tool is named");
+        let started = Instant::now();
+        let first = offer("Which tools are there?");
+        let cold = started.elapsed();
+        let each = |work: &mut dyn FnMut(&str)| {
+            let started = Instant::now();
+            for prompt in &prompts {
+                work(prompt);
+            }
+            started.elapsed() / u32::try_from(prompts.len().max(1)).unwrap_or(u32::MAX)
+        };
+        let warm = each(&mut |prompt| {
+            black_box(offer(prompt));
+        });
+        let searched = each(&mut |prompt| {
+            let arguments = serde_json::json!({ "query": prompt, "limit": null }).to_string();
+            black_box(first.resolve("search_tools", &arguments));
+        });
+        let searches = first
+            .definitions()
+            .iter()
+            .any(|it| it["name"] == "search_tools");
+        let searched = searches.then_some(searched);
+        println!("{count:6}  {cold:?}  {warm:?}  {searched:?}");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{NotStrict, Strict, WRAPPER, strict, unwrap};
+use super::loose::loose;
+use super::{NotStrict, Strict, strict, unwrap};
 use crate::formats::ToolView;
 use crate::schema;
 
@@ -11,9 +12,6 @@ pub const MAX_DESCRIPTION: usize = 1_024;
 
 /// Longest name of a function.
 const MAX_NAME: usize = 64;
-
-/// Keywords that no provider takes at the root of a function's parameters.
-const NEVER_AT_ROOT: [&str; 7] = ["oneOf", "anyOf", "allOf", "enum", "const", "not", "$ref"];
 
 /// What is sent to a model of a tool, and how its arguments come back.
 #[derive(Clone, Debug)]
@@ -97,70 +95,6 @@ impl Definition {
             Way::Strict(strict) => strict.restore(arguments),
             Way::Loose { wrapped: true, .. } => unwrap(arguments),
             Way::Loose { wrapped: false, .. } => arguments,
-        }
-    }
-}
-
-/// The tool's own schema, in a property of its own where its root is none that providers take.
-fn loose(schema: &Value) -> (Value, bool) {
-    let refused = NEVER_AT_ROOT.iter().any(|name| schema.get(name).is_some());
-    if !refused && schema.get("type") == Some(&Value::from("object")) {
-        return (schema.clone(), false);
-    }
-    if !refused && schema.get("type").is_none() {
-        return (schema::with_type(schema), false);
-    }
-    let mut moved = schema.clone();
-    if let Some(members) = moved.as_object_mut() {
-        members.shift_remove("$schema");
-        members.shift_remove("$id");
-    }
-    let prefix = format!("#/properties/{WRAPPER}");
-    move_references(&mut moved, &prefix);
-    let mut parameters = json!({
-        "type": "object",
-        "properties": {},
-        "required": [WRAPPER],
-        "additionalProperties": false,
-    });
-    if let Some(dialect) = schema.get("$schema") {
-        parameters["$schema"] = dialect.clone();
-    }
-    parameters["properties"][WRAPPER] = moved;
-    (parameters, true)
-}
-
-/// Makes references follow a schema that stands deeper than before.
-fn move_references(schema: &mut Value, prefix: &str) {
-    let Value::Object(members) = schema else {
-        return;
-    };
-    if let Some(Value::String(target)) = members.get_mut("$ref")
-        && let Some(rest) = target.strip_prefix('#')
-    {
-        *target = format!("{prefix}{rest}");
-    }
-    for (name, value) in members.iter_mut() {
-        match name.as_str() {
-            "enum" | "const" | "default" | "example" | "examples" => {}
-            "properties" | "$defs" | "definitions" | "patternProperties" | "dependentSchemas"
-            | "dependencies" => {
-                for named in value
-                    .as_object_mut()
-                    .into_iter()
-                    .flat_map(|all| all.values_mut())
-                {
-                    move_references(named, prefix);
-                }
-            }
-            _ => match value {
-                Value::Array(items) => {
-                    for item in items {
-                        move_references(item, prefix);
-                    }
-                }
-                other => move_references(other, prefix),
-            },
         }
     }
 }

@@ -150,14 +150,13 @@ impl Kind {
 }
 
 impl Node {
-    /// Whether it stands as one small schema wherever it is used.
-    pub(super) fn is_small(&self) -> bool {
+    /// Whether it stands as one small schema wherever it is used. No part of these `parts` is bottomless.
+    pub(super) fn is_small(&self, parts: &[Self]) -> bool {
         match &self.kind {
             Kind::Plain(_) => true,
             Kind::Values(values) => values.len() <= 8,
-            Kind::Object(_) | Kind::List(_) | Kind::Union(_) | Kind::Part(_) | Kind::SetNull => {
-                false
-            }
+            Kind::Part(number) => parts[*number].is_small(parts),
+            Kind::Object(_) | Kind::List(_) | Kind::Union(_) | Kind::SetNull => false,
         }
     }
 

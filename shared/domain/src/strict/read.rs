@@ -4,6 +4,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::Refused;
+use super::choices::{alternatives, joins, names, only_required};
 use super::gather::Gathered;
 use super::node::{Kind, Member, Node, Types};
 use super::overlap;
@@ -236,7 +237,12 @@ impl<'s> Reader<'s> {
         } else {
             let mut kinds = Vec::with_capacity(1);
             if all.types.meet(Types::OBJECT) {
-                kinds.push(self.object(&mut all, spot)?);
+                match self.object(&mut all, spot) {
+                    Ok(object) => kinds.push(object),
+                    // Another type may still fit.
+                    Err(Refused::Never(_)) => {}
+                    Err(refused) => return Err(refused),
+                }
             }
             if all.types.meet(Types::ARRAY) {
                 kinds.push(self.list(&all)?);
@@ -331,11 +337,11 @@ impl<'s> Reader<'s> {
             if all.items.is_empty() {
                 return Err(Refused::because(all.here, "it takes elements of any kind"));
             }
-            self.all_of(&all.items)?
+            self.element(&all.items)?
         } else {
             let mut nodes = Vec::with_capacity(all.prefix.len());
             for schema in all.prefix.iter().chain(&all.items) {
-                let node = self.all_of(&[schema])?;
+                let node = self.element(&[schema])?;
                 if !nodes.contains(&node) {
                     nodes.push(node);
                 }
@@ -345,91 +351,22 @@ impl<'s> Reader<'s> {
         Ok(Kind::List(Box::new(element)))
     }
 
+    /// An element of an array. An array whose elements cannot be is still an array, the empty one: strict mode has no
+    /// word for it.
+    fn element(&mut self, schemas: &[&'s Value]) -> Result<Node, Refused<'s>> {
+        self.all_of(schemas).map_err(|refused| match refused {
+            Refused::Never(place) => Refused::because(
+                place,
+                "no element fits it, and strict mode has no empty array",
+            ),
+            Refused::Because(..) => refused,
+        })
+    }
+
     fn note(&mut self, all: &mut Gathered<'s>) -> Result<Option<String>, Refused<'s>> {
         let words = std::mem::take(&mut all.words);
         let note = words.beside(all.description.take());
         self.spend(all.here, 0, note.as_ref().map_or(0, String::len))?;
         Ok(note)
     }
-}
-
-/// One alternative is no choice.
-fn alternatives<'s>(
-    here: &'s Value,
-    mut nodes: Vec<Node>,
-    note: Option<String>,
-    exclusive: bool,
-) -> Result<Node, Refused<'s>> {
-    match nodes.len() {
-        0 => Err(Refused::Never(here)),
-        1 => {
-            let mut node = nodes.remove(0);
-            node.note = both(note, node.note.take());
-            Ok(node)
-        }
-        _ => {
-            let remark = exclusive.then(|| "exactly one of the alternatives fits".to_owned());
-            let note = match (note, remark) {
-                (Some(note), Some(remark)) => Some(format!("{note} ({remark})")),
-                (note, remark) => note.or(remark),
-            };
-            let kind = Kind::Union(nodes);
-            Ok(Node { note, kind })
-        }
-    }
-}
-
-/// Two notes on one part, each said once.
-pub(super) fn both(outer: Option<String>, inner: Option<String>) -> Option<String> {
-    match (outer, inner) {
-        (Some(outer), Some(inner)) if outer.contains(&inner) => Some(outer),
-        (Some(outer), Some(inner)) => Some(format!("{outer}\n{inner}")),
-        (outer, inner) => outer.or(inner),
-    }
-}
-
-/// Whether alternatives have to be joined with what stands beside them.
-fn joins(all: &Gathered<'_>) -> bool {
-    all.types != Types::ALL
-        || all.values.is_some()
-        || !all.properties.is_empty()
-        || !all.required.is_empty()
-        || all.is_closed()
-        || all.open.is_some()
-        || !all.items.is_empty()
-        || !all.prefix.is_empty()
-        || !all.unions.is_empty()
-        || !all.conditions.is_empty()
-        || all.never
-}
-
-/// What alternatives ask for that only say which members are given; `None` when one says more.
-fn only_required(branches: &[Value]) -> Option<Vec<String>> {
-    let mut named = Vec::with_capacity(branches.len());
-    for branch in branches {
-        let members = branch.as_object()?;
-        let known = ["required", "type", "title", "description"];
-        if !members.keys().all(|name| known.contains(&name.as_str()))
-            || members.get("type").is_some_and(|kind| *kind != "object")
-        {
-            return None;
-        }
-        let names: Option<Vec<&str>> = members
-            .get("required")?
-            .as_array()?
-            .iter()
-            .map(Value::as_str)
-            .collect();
-        named.push(names?.join(" and "));
-    }
-    Some(named)
-}
-
-/// The members that a condition speaks of.
-fn names(condition: &Value) -> impl Iterator<Item = &str> {
-    let declared = condition.get("properties").and_then(Value::as_object);
-    let declared = declared.into_iter().flat_map(serde_json::Map::keys);
-    let required = condition.get("required").and_then(Value::as_array);
-    let required = required.into_iter().flatten().filter_map(Value::as_str);
-    declared.map(String::as_str).chain(required)
 }

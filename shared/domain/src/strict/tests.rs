@@ -159,6 +159,14 @@ fn what_cannot_be_strict_says_where() {
         (no(json!({ "a": {} })), "/properties/a"),
         (no(json!({ "a": { "type": "object" } })), "/properties/a"),
         (no(json!({ "a": { "type": "array" } })), "/properties/a"),
+        // Only the empty array fits.
+        (
+            no(json!({ "a": { "allOf": [
+                { "type": "array", "items": { "type": "string" } },
+                { "type": "array", "items": { "type": "integer" } },
+            ] } })),
+            "/properties/a/allOf/0/items",
+        ),
         (
             no(json!({ "a": { "type": "object", "additionalProperties": { "type": "string" } } })),
             "/properties/a/additionalProperties",
@@ -194,6 +202,18 @@ fn what_cannot_be_strict_says_where() {
         let why = strict(&schema).expect_err(&schema.to_string());
         assert_eq!(why.pointer, pointer, "{why} {schema}");
     }
+}
+
+#[test]
+fn a_type_that_cannot_be_leaves_the_others() {
+    let schema = json!({ "required": ["a"], "properties": { "a": {
+        "type": ["object", "null"], "required": ["b"],
+        "properties": { "b": { "type": "string", "enum": [1] } },
+    } } });
+    assert_eq!(
+        made(&schema).schema()["properties"]["a"],
+        json!({ "type": "null" })
+    );
 }
 
 #[test]
@@ -257,6 +277,31 @@ fn definitions_always_say_whether_they_are_strict() {
 
     let none = definition(&view(json!({ "type": "object" }))).unwrap();
     assert_eq!(none.function()["strict"], true);
+}
+
+#[test]
+fn a_loose_schema_has_what_providers_insist_on() {
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "additionalProperties": true,
+        "definitions": { "p": { "type": "array", "items": [{ "type": "string" }], "additionalItems": false } },
+    });
+    let loose = definition(&view(schema)).unwrap();
+    rules::check_definition(&loose);
+    let parameters = &loose.function()["parameters"];
+    assert_eq!(parameters["properties"], json!({}));
+    assert_eq!(
+        parameters["definitions"]["p"],
+        json!({ "type": "array", "prefixItems": [{ "type": "string" }], "items": false })
+    );
+    let schema = json!({ "type": "object", "properties": {
+        "items": { "type": ["array", "null"], "default": { "type": "array" } } } });
+    let loose = definition(&view(schema)).unwrap();
+    rules::check_definition(&loose);
+    assert_eq!(
+        loose.function()["parameters"]["properties"]["items"],
+        json!({ "type": ["array", "null"], "default": { "type": "array" }, "items": {} })
+    );
 }
 
 #[test]

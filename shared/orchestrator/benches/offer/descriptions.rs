@@ -8,19 +8,22 @@ use domain::egress::Policy;
 use registry::CompiledTool;
 use serde_json::{Map, Value, json};
 
+/// What a config allows.
+const MAX_DESCRIPTION: usize = 1_024;
+
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// An operation and the tool that it became.
-pub struct Operation {
+pub(crate) struct Operation {
     /// The API's and the operation's name, such as `slack chat_postMessage`.
-    pub name: String,
+    pub(crate) name: String,
     /// The description's own short text.
-    pub summary: String,
-    pub tool: CompiledTool,
+    pub(crate) summary: String,
+    pub(crate) tool: CompiledTool,
 }
 
 /// Every operation of the descriptions in a directory, in order of the files.
-pub fn read(directory: &Path) -> Vec<Operation> {
+pub(crate) fn read(directory: &Path) -> Vec<Operation> {
     let files = fs::read_dir(directory).expect("a directory of API descriptions");
     let mut files: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
     files.retain(|file| file.extension().is_some_and(|end| end == "json"));
@@ -88,13 +91,15 @@ fn of_operation(
         description
     };
     let document = json!({
-        "name": name,
-        "description": description.chars().take(2_000).collect::<String>(),
+        "name": name.replace(['/', '{', '}', '*'], " ").trim(),
+        "description": description.chars().take(MAX_DESCRIPTION).collect::<String>(),
         "api": { "base_url": "https://api.example.com", "path": "/x", "method": "POST", "auth": { "method": "none" } },
         "input_schema": { "type": "object", "properties": inputs(root, item, operation) },
         "output_schema": {},
     });
-    let config = config::read(&document, &Policy::default()).ok()?;
+    let config = config::read(&document, &Policy::default())
+        .map_err(|faults| println!("left out: {name}: {:?}", faults.first()))
+        .ok()?;
     let tool = CompiledTool::new(config, 1, String::new(), String::new());
     Some(Operation {
         name,

@@ -195,11 +195,21 @@ impl Offer {
         }
     }
 
+    /// The reason as a model may read it: what is wrong with a stored config may quote a host of it.
+    fn told<'w>(&self, withheld: &'w Withheld) -> &'w str {
+        let id = withheld.tool.parse().ok();
+        let tool = id.and_then(|id| self.catalog.tool(&id));
+        if tool.is_some_and(|tool| tool.quarantined.is_some()) {
+            return "It is out of order. Do without it.";
+        }
+        &withheld.reason
+    }
+
     fn unknown(&self, name: &str) -> Failure {
         let shown: String = name.chars().take(64).collect();
         if let Some(withheld) = self.allowed.withheld.iter().find(|it| it.tool == name) {
             let message = format!("The tool {shown} may not be used here.");
-            return Failure::new(FailureCode::ToolNotFound, message, withheld.reason.as_str());
+            return Failure::new(FailureCode::ToolNotFound, message, self.told(withheld));
         }
         let ids = self.allowed.tools.iter().map(|tool| tool.id.as_str());
         let near = domain::text::nearest(name, ids);

@@ -6,6 +6,8 @@ use serde_json::json;
 
 use super::*;
 
+mod calls;
+
 /// A tool of one input, as a document.
 fn document(id: &str, description: &str) -> Value {
     json!({
@@ -234,177 +236,45 @@ fn a_named_tool_that_is_off_is_withheld_with_the_reason() {
     assert!(offer.withheld()[0].reason.contains("enabled"));
 }
 
-#[test]
-fn only_what_is_allowed_is_found_and_called() {
-    let filler = (0..300).map(|n| document(&format!("ledger_{n}"), "Wipes the ledger"));
-    let mut destroys = document("wipe_disk", "Wipes the disk");
-    destroys["annotations"] = json!({ "destructive": true });
-    let catalog = catalog(filler.chain([destroys]));
-    let offer = Offer::new(&catalog, None, "", &SMALL).unwrap();
-    for query in ["wipe disk", "wipe_disk"] {
-        let found = answered(offer.resolve(
-            "search_tools",
-            &json!({ "query": query, "limit": 20 }).to_string(),
-        ));
-        assert!(!found.to_string().contains("wipe_disk"), "{found}");
-        assert!(!found["tools"].as_array().unwrap().is_empty());
-    }
-    for call in [
-        ("call_tool", r#"{"tool":"wipe_disk","arguments":{}}"#),
-        ("wipe_disk", "{}"),
-    ] {
-        refused(offer.resolve(call.0, call.1));
-    }
+/// A quarantined tool, one whose schema no provider takes, and a good one.
+fn broken() -> Arc<Catalog> {
+    let mut quarantined = compiled(&document("aged", "Is good"));
+    quarantined.quarantined = Some("/api/base_url: db.internal is private".to_owned());
+    let mut config = config::read(&document("bent", "Is good"), &Policy::default()).unwrap();
+    config.input_schema =
+        json!({ "type": "object", "properties": { "a": { "type": "objekt" } }, "required": ["a"] });
+    let bent = CompiledTool::new(config, 1, String::new(), String::new());
+    let good = compiled(&document("good", "Is good"));
+    Arc::new(Catalog::new(1, [quarantined, bent, good]))
 }
 
 #[test]
-fn what_is_found_is_called_in_every_way_that_models_write() {
-    let offer = Offer::new(&many(), None, "", &SMALL).unwrap();
-    let found = answered(offer.resolve("search_tools", r#"{"query":"weather","limit":null}"#));
-    assert_eq!(found["tools"][0]["id"], "weather_api");
-    assert_eq!(found["tools"][0]["parameters"]["required"], json!(["city"]));
-    let expected = run("weather_api", json!({ "city": "SF" }));
-    for arguments in [
-        r#"{"tool":"weather_api","arguments":{"city":"SF"}}"#,
-        r#"{"tool":" weather_api ","arguments":"{\"city\":\"SF\"}"}"#,
-        r#"{"tool":"weather_api","city":"SF"}"#,
-    ] {
+fn bad_tools_are_withheld_with_reasons_and_spoil_nothing() {
+    let all = ids(&["aged", "bent", "good"]);
+    for wanted in [None, Some(all.as_slice())] {
+        let offer = Offer::new(&broken(), wanted, "good", &LARGE).unwrap();
+        assert_eq!(names(&offer), ["good"]);
+        let told: Vec<_> = offer
+            .withheld()
+            .iter()
+            .map(|it| (it.tool.as_str(), it.reason.as_str()))
+            .collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].0 == "aged" && told[0].1.contains("db.internal is private"));
+        assert!(
+            told[1].0 == "bent" && told[1].1.contains("/properties/a/type"),
+            "{told:?}"
+        );
+        for tool in ["aged", "bent"] {
+            let refusal = refused(offer.resolve(tool, "{}"));
+            assert_eq!(refusal.code, FailureCode::ToolNotFound);
+            assert!(!refusal.hint.contains("db.internal"), "no host for a model");
+        }
         assert_eq!(
-            offer.resolve("call_tool", arguments),
-            expected,
-            "{arguments}"
+            offer.resolve("good", r#"{"city":"SF","unit":null}"#),
+            run("good", json!({ "city": "SF" }))
         );
     }
-    assert_eq!(offer.resolve("weather_api", r#"{"city":"SF"}"#), expected);
-    for empty in [
-        r#"{"tool":"weather_api"}"#,
-        r#"{"tool":"weather_api","arguments":null}"#,
-        r#"{"tool":"weather_api","arguments":""}"#,
-    ] {
-        assert_eq!(
-            offer.resolve("call_tool", empty),
-            run("weather_api", json!({})),
-            "{empty}"
-        );
-    }
-}
-
-#[test]
-fn calls_that_make_no_sense_are_told_how_to_be_mended() {
-    let offer = Offer::new(&many(), None, "weather", &SMALL).unwrap();
-    let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
-    let long = format!("{{\"city\":\"{}\"}}", "x".repeat(1_100_000));
-    for (name, arguments, code, message, hint) in [
-        (
-            "weather_api",
-            "{\"city\":",
-            FailureCode::InvalidInput,
-            "line 1 column",
-            "one complete JSON object",
-        ),
-        (
-            "weather_api",
-            "[1]",
-            FailureCode::InvalidInput,
-            "an array",
-            "one JSON object",
-        ),
-        (
-            "weather_api",
-            "\"SF\"",
-            FailureCode::InvalidInput,
-            "a string",
-            "one JSON object",
-        ),
-        (
-            "weather_api",
-            &deep,
-            FailureCode::InvalidInput,
-            "deeper than 64",
-            "JSON object",
-        ),
-        (
-            "weather_api",
-            &long,
-            FailureCode::InvalidInput,
-            "longer than",
-            "less",
-        ),
-        (
-            "wether_api",
-            "{}",
-            FailureCode::ToolNotFound,
-            "wether_api",
-            "weather_api",
-        ),
-        (
-            "zzz",
-            "{}",
-            FailureCode::ToolNotFound,
-            "zzz",
-            "search_tools",
-        ),
-        (
-            "",
-            "{}",
-            FailureCode::ToolNotFound,
-            "no function",
-            "search_tools",
-        ),
-        (
-            "search_tools",
-            "{}",
-            FailureCode::InvalidInput,
-            "query",
-            "query",
-        ),
-        (
-            "search_tools",
-            r#"{"query":7}"#,
-            FailureCode::InvalidInput,
-            "a number",
-            "query",
-        ),
-        ("call_tool", "{}", FailureCode::InvalidInput, "tool", "id"),
-        (
-            "call_tool",
-            "nonsense",
-            FailureCode::InvalidInput,
-            "not JSON",
-            "JSON object",
-        ),
-        (
-            "call_tool",
-            r#"{"tool":"weather_api","arguments":[1]}"#,
-            FailureCode::InvalidInput,
-            "an array",
-            "one object",
-        ),
-        (
-            "call_tool",
-            r#"{"tool":"weather_api","arguments":"{"}"#,
-            FailureCode::InvalidInput,
-            "not JSON",
-            "JSON object",
-        ),
-        (
-            "call_tool",
-            r#"{"tool":"call_tool","arguments":{}}"#,
-            FailureCode::ToolNotFound,
-            "call_tool",
-            "search_tools",
-        ),
-    ] {
-        let refusal = refused(offer.resolve(name, arguments));
-        assert_eq!(refusal.code, code, "{name} {arguments:.60}");
-        assert!(refusal.message.contains(message), "{}", refusal.message);
-        assert!(refusal.hint.contains(hint), "{}", refusal.hint);
-        assert!(!refusal.retryable);
-    }
-    assert_eq!(
-        offer.resolve("weather_api", "  "),
-        run("weather_api", json!({}))
-    );
 }
 
 #[test]

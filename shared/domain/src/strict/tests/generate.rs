@@ -177,6 +177,44 @@ fn spoil(dice: &mut Dice, schema: &mut Value, levels: usize) {
     schema[name] = value;
 }
 
+/// The same schema, whose objects take no members but those that they declare: others cannot be said in strict mode.
+/// `joined` objects are sealed by what joins them.
+pub(super) fn sealed(schema: &Value, joined: bool) -> Value {
+    let Value::Object(members) = schema else {
+        return schema.clone();
+    };
+    let mut sealed_members = members.clone();
+    for (name, value) in &mut sealed_members {
+        match (name.as_str(), value) {
+            ("properties" | "$defs", Value::Object(named)) => {
+                for schema in named.values_mut() {
+                    *schema = sealed(schema, false);
+                }
+            }
+            ("anyOf" | "oneOf", Value::Array(schemas)) => {
+                for schema in schemas {
+                    *schema = sealed(schema, false);
+                }
+            }
+            ("allOf", Value::Array(schemas)) => {
+                for schema in schemas {
+                    *schema = sealed(schema, true);
+                }
+            }
+            ("items", schema) => *schema = sealed(schema, false),
+            _ => {}
+        }
+    }
+    if !joined
+        && ["properties", "allOf"]
+            .iter()
+            .any(|name| members.contains_key(*name))
+    {
+        sealed_members.insert("unevaluatedProperties".to_owned(), false.into());
+    }
+    Value::Object(sealed_members)
+}
+
 /// A value that a schema describes, with declared members only; `None` where there is none, or it is deep.
 /// Who needs one that fits for certain asks the validator.
 pub(super) fn value(dice: &mut Dice, root: &Value, schema: &Value, levels: usize) -> Option<Value> {

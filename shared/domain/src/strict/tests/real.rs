@@ -154,6 +154,7 @@ fn most_real_operations_become_strict() {
             match definition(&view(schema)) {
                 Ok(definition) => {
                     usable += 1;
+                    rules::check_definition(&definition);
                     match definition.not_strict() {
                         None => {
                             rules::check(&definition.function()["parameters"]);

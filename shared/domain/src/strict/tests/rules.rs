@@ -27,8 +27,11 @@ struct Sums {
     characters: usize,
 }
 
-/// Panics where a schema breaks a rule.
+/// Panics where a schema breaks a rule, by this reading of the guide or by the scripted model server's own.
 pub(super) fn check(schema: &Value) {
+    if let Err(refused) = scripted_model::check_parameters(schema, true) {
+        panic!("{refused} {schema}");
+    }
     assert_eq!(schema["type"], "object", "the root is no object: {schema}");
     assert!(
         schema.get("anyOf").is_none() && schema.get("$ref").is_none(),
@@ -43,6 +46,15 @@ pub(super) fn check(schema: &Value) {
     }
     assert!(sums.properties <= 5_000 && sums.values <= 1_000 && sums.characters <= 120_000);
     assert!(height(schema, schema, &mut Vec::new()) <= 10, "{schema}");
+}
+
+/// Panics where a provider would refuse a function, strict or not.
+pub(super) fn check_definition(definition: &super::Definition) {
+    let function = definition.function();
+    let strict = function["strict"] == true;
+    if let Err(refused) = scripted_model::check_parameters(&function["parameters"], strict) {
+        panic!("{refused} {function}");
+    }
 }
 
 fn part(root: &Value, schema: &Value, is_root: bool, sums: &mut Sums) {
