@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use domain::caller::{Caller, Door};
 use domain::formats::Format;
 use domain::ids::ToolId;
-use executor::ExecuteOptions;
+use executor::{Asked, ExecuteOptions};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, GetPromptRequestParams,
     GetPromptResponse, Implementation, ListPromptsResult, ListToolsResult, PaginatedRequestParams,
@@ -93,7 +93,13 @@ impl Server {
         let has_schema = tool.view.output_schema["type"] == "object";
         let input = Value::Object(request.arguments.unwrap_or_default());
         tracing::debug!(tool_id = %id, call_id, "an MCP client calls a tool");
-        let options = ExecuteOptions::through(Door::Mcp);
+        let options = ExecuteOptions {
+            asked: Some(Asked {
+                run_id: None,
+                call_id,
+            }),
+            ..ExecuteOptions::through(Door::Mcp)
+        };
         let executor = &self.mcp.executor;
         match executor.execute(&self.caller, &id, input, options).await {
             Ok(execution) => Ok(call::ran(execution, has_schema)),

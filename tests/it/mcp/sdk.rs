@@ -35,7 +35,7 @@ async fn the_official_sdk_lists_calls_and_gets_a_prompt() {
         .post(&path, &json!({ "name": "a client", "role": "member" }))
         .await
         .json();
-    let key = key["key"].as_str().unwrap();
+    let key = key["value"].as_str().unwrap();
 
     for (mode, version) in [("auto", MODERN), ("legacy", LEGACY)] {
         let url = format!("{}/mcp", app.url());
