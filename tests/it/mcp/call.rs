@@ -190,7 +190,7 @@ async fn a_call_with_a_progress_token_is_a_stream_that_ends_with_the_result() {
             .iter()
             .map(|event| event["params"]["progress"].as_f64().unwrap())
             .collect();
-        assert_eq!(values, [0.0, 1.0], "{told:?}");
+        assert_eq!(values, [0.0, 1.0, 2.0], "{told:?}");
         assert!(
             progress
                 .iter()
