@@ -30,7 +30,7 @@ const PAGE: usize = 1_000;
 const PAGE_BYTES: usize = 1_000_000;
 
 /// The versions of the protocol that are spoken.
-const VERSIONS: &[ProtocolVersion] = &[
+pub(crate) const VERSIONS: &[ProtocolVersion] = &[
     ProtocolVersion::V_2025_06_18,
     ProtocolVersion::V_2025_11_25,
     ProtocolVersion::V_2026_07_28,
