@@ -63,7 +63,10 @@ async fn applied(suite: &Installed, url: &str, version: &str) -> BTreeMap<String
     let mut ended = run(suite, url, version).await;
     ended.retain(|scenario, ended| {
         // Whatever is asked, the answer's form is right.
-        let misshapen = ended.failed.iter().any(|check| check == "wire-schema-valid");
+        let misshapen = ended
+            .failed
+            .iter()
+            .any(|check| check == "wire-schema-valid");
         assert!(!misshapen, "{version} {scenario}");
         expected::not_offered(scenario, version).is_none()
     });
