@@ -293,6 +293,7 @@ async fn a_removed_tool_is_unknown_to_who_still_lists_it() {
         json!({ "name": case("mcp-075").payload["call"] }),
     )
     .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
     let expected = json!({ "code": -32602, "message": "Unknown tool: removed" });
     assert_eq!(answer.json["error"], expected, "{}", answer.text);
 }
