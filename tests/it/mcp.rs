@@ -2,6 +2,7 @@
 
 mod auth;
 mod call;
+mod conformance;
 mod list;
 mod prompts;
 mod protocol;

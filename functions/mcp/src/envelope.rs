@@ -1,7 +1,7 @@
 //! What a JSON-RPC message must look like before the protocol is spoken over it (pure).
 
 use http::header::HeaderMap;
-use rmcp::model::{ErrorCode, ErrorData};
+use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
 use serde_json::{Value, json};
 
 /// Longest id of a request; it stands in the execution log.
@@ -115,11 +115,31 @@ fn misshapen(method: &str, params: &Value) -> Option<String> {
     }
 }
 
-/// A `Mcp-Param-*` header tells an argument once more; no tool here declares one (`x-mcp-header`), so none can be right.
+/// The version comes first: which headers a request has is for its version to say. A `Mcp-Param-*` header tells an argument
+/// once more; no tool here declares one (`x-mcp-header`), so none can be right.
 ///
 /// # Errors
-/// −32020 with the request's id.
-pub(crate) fn check_headers(headers: &HeaderMap, message: &Value) -> Result<(), Refusal> {
+/// −32022 with the versions that are spoken, or −32020, with the request's id.
+pub(crate) fn check_headers(
+    headers: &HeaderMap,
+    message: &Value,
+    versions: &[ProtocolVersion],
+) -> Result<(), Refusal> {
+    if let Some(requested) = headers.get("mcp-protocol-version")
+        && !versions
+            .iter()
+            .any(|known| known.as_str().as_bytes() == requested.as_bytes())
+    {
+        let requested = String::from_utf8_lossy(requested.as_bytes());
+        return Err(Refusal {
+            id: message.get("id").cloned().unwrap_or_default(),
+            error: ErrorData::new(
+                ErrorCode::UNSUPPORTED_PROTOCOL_VERSION,
+                "Unsupported protocol version",
+                Some(json!({ "requested": requested, "supported": versions })),
+            ),
+        });
+    }
     let named = headers
         .keys()
         .find(|name| name.as_str().starts_with("mcp-param-"));
@@ -215,6 +235,34 @@ mod tests {
             ),
         ] {
             assert_eq!(code(&message), Some(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused_before_anything_else_of_the_headers() {
+        let message = json!({ "jsonrpc": "2.0", "id": 3, "method": "ping" });
+        for (version, param, expected) in [
+            (None, None, None),
+            (Some("2025-11-25"), None, None),
+            (Some("2025-11-25"), Some("eu"), Some(-32020)),
+            (Some("2099-01-01"), Some("eu"), Some(-32022)),
+            (Some(""), None, Some(-32022)),
+        ] {
+            let mut headers = HeaderMap::new();
+            let told = [
+                ("mcp-protocol-version", version),
+                ("mcp-param-region", param),
+            ];
+            for (name, value) in told {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            let checked = check_headers(&headers, &message, &[ProtocolVersion::V_2025_11_25]);
+            let body = checked.err().map(|refusal| refusal.body());
+            let code = body.as_ref().map(|body| body["error"]["code"].clone());
+            assert_eq!(code, expected.map(Value::from), "{version:?}");
+            assert!(body.is_none_or(|body| body["id"] == 3));
         }
     }
 

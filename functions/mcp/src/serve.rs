@@ -19,7 +19,7 @@ use web::body::MAX_BODY;
 use web::{AsMember, Code, Document, Problem, json};
 
 use crate::envelope::{self, Refusal};
-use crate::server::Server;
+use crate::server::{Server, VERSIONS};
 use crate::{Mcp, metadata, splice};
 
 /// The answer to a message may hold a page of tools, never more.
@@ -55,7 +55,8 @@ async fn answer(mcp: Mcp, request: Request) -> Result<Response, Response> {
     let whole = Request::from_parts(parts.clone(), body);
     let message = read(whole).await?;
     envelope::check(&message).map_err(|refusal| refused(&refusal))?;
-    envelope::check_headers(&parts.headers, &message).map_err(|refusal| refused(&refusal))?;
+    envelope::check_headers(&parts.headers, &message, VERSIONS)
+        .map_err(|refusal| refused(&refusal))?;
 
     let server = Server::new(mcp, caller);
     let response = speak(server.clone(), request_for(parts, message)).await;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use domain::caller::{Caller, Door};
 use domain::formats::Format;
 use domain::ids::ToolId;
-use executor::ExecuteOptions;
+use executor::{Asked, ExecuteOptions};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, GetPromptRequestParams,
     GetPromptResponse, Implementation, ListPromptsResult, ListToolsResult, PaginatedRequestParams,
@@ -15,7 +15,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{Instrument as _, Span};
 use web::{Problem, cursor};
 
@@ -30,7 +30,7 @@ const PAGE: usize = 1_000;
 const PAGE_BYTES: usize = 1_000_000;
 
 /// The versions of the protocol that are spoken.
-const VERSIONS: &[ProtocolVersion] = &[
+pub(crate) const VERSIONS: &[ProtocolVersion] = &[
     ProtocolVersion::V_2025_06_18,
     ProtocolVersion::V_2025_11_25,
     ProtocolVersion::V_2026_07_28,
@@ -83,8 +83,10 @@ impl Server {
     async fn run(
         &self,
         request: CallToolRequestParams,
-        call_id: String,
+        context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
+        progress(context, 0.0, "the call was taken").await;
+        let call_id = context.id.to_string();
         let name = request.name;
         let id: ToolId = name.parse().map_err(|_| call::unknown(&name))?;
         let catalog = self.mcp.registry.catalog(&self.caller).await;
@@ -93,12 +95,21 @@ impl Server {
         let has_schema = tool.view.output_schema["type"] == "object";
         let input = Value::Object(request.arguments.unwrap_or_default());
         tracing::debug!(tool_id = %id, call_id, "an MCP client calls a tool");
-        let options = ExecuteOptions::through(Door::Mcp);
+        let options = ExecuteOptions {
+            asked: Some(Asked {
+                run_id: None,
+                call_id,
+            }),
+            ..ExecuteOptions::through(Door::Mcp)
+        };
+        progress(context, 1.0, "the tool is known and runs").await;
         let executor = &self.mcp.executor;
-        match executor.execute(&self.caller, &id, input, options).await {
-            Ok(execution) => Ok(call::ran(execution, has_schema)),
-            Err(error) => call::not_run(&name, error, has_schema),
-        }
+        let result = match executor.execute(&self.caller, &id, input, options).await {
+            Ok(execution) => call::ran(execution, has_schema),
+            Err(error) => call::not_run(&name, error, has_schema)?,
+        };
+        progress(context, 2.0, "the call ended").await;
+        Ok(result)
     }
 }
 
@@ -109,13 +120,13 @@ pub(crate) fn bad_cursor() -> ErrorData {
     ErrorData::invalid_params(why, None)
 }
 
-/// Tells the client how far its call is: 0 of 1 when it begins, 1 of 1 when it ended. More is not known.
+/// Tells the client how far its call is: taken (0 of 2), running (1), ended (2). More is not known.
 async fn progress(context: &RequestContext<RoleServer>, progress: f64, what: &str) {
     let Some(token) = context.meta.get_progress_token() else {
         return;
     };
     let told = ProgressNotificationParam::new(token, progress)
-        .with_total(1.0)
+        .with_total(2.0)
         .with_message(what);
     // A client that is gone needs to know nothing.
     let _ = context.peer.notify_progress(told).await;
@@ -127,7 +138,7 @@ impl ServerHandler for Server {
             .enable_tools()
             .enable_prompts()
             .build();
-        let about = Implementation::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+        let about = Implementation::new("api-to-tools", env!("CARGO_PKG_VERSION"))
             .with_title("Tools of a workspace");
         ServerConfig::new(capabilities)
             .with_server_info(about)
@@ -154,10 +165,8 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        progress(&context, 0.0, "the call begins").await;
-        let run = self.run(request, context.id.to_string());
+        let run = self.run(request, &context);
         let result = run.instrument(self.span.clone()).await?;
-        progress(&context, 1.0, "the call ended").await;
         Ok(result.into())
     }
 
@@ -187,12 +196,12 @@ impl ServerHandler for Server {
     /// There are no resources, so none is found.
     async fn read_resource(
         &self,
-        _: ReadResourceRequestParams,
+        request: ReadResourceRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         Err(ErrorData::resource_not_found(
             "Resource not found: this server has none",
-            None,
+            Some(json!({ "uri": request.uri })),
         ))
     }
 }

@@ -114,12 +114,22 @@ impl Policy {
             .collect()
     }
 
-    /// Whether the operator listed exactly this host and port.
+    /// Whether the operator listed exactly this host and port. Where this product itself is reached is never exempt: a tool
+    /// that calls it could call itself for ever.
     pub fn exempt(&self, host: &str, port: u16) -> bool {
         let host = bare(host);
-        self.allow
+        let listed = |entry: &HostPort| entry.port == port && same_host(&entry.host, host);
+        self.allow.iter().any(listed) && !self.is_itself(host, port)
+    }
+
+    /// Whether this product itself is reached there; an entry without a port means those of http and https.
+    fn is_itself(&self, host: &str, port: u16) -> bool {
+        self.own_hosts
             .iter()
-            .any(|entry| entry.port == port && same_host(&entry.host, host))
+            .any(|own| match own.parse::<HostPort>() {
+                Ok(own) => own.port == port && same_host(&own.host, host),
+                Err(HostPortError) => [80, 443].contains(&port) && same_host(bare(own), host),
+            })
     }
 
     /// Whether a call may go to this host by its name alone; no look-up is made. Hosts that the
@@ -299,6 +309,28 @@ mod tests {
             policy.check_host(Scheme::Https, "db.example.co", 443),
             Ok(())
         );
+    }
+
+    #[test]
+    fn the_operators_list_does_not_open_ourselves() {
+        let mut policy = policy(
+            "api.tools.example.org:443,api.tools.example.org:9000,db.example.co:8443,127.0.0.1:3000,[::1]:3000,127.0.0.1:9000",
+        );
+        policy.own_hosts.push("127.0.0.1:3000".into());
+        policy.own_hosts.push("[::1]:3000".into());
+        for (host, port, exempt) in [
+            ("API.tools.example.org", 443, false),
+            // Another server on the same machine.
+            ("api.tools.example.org", 9000, true),
+            ("db.example.co", 8443, false),
+            ("127.0.0.1", 3000, false),
+            ("[::1]", 3000, false),
+            ("127.0.0.1", 9000, true),
+        ] {
+            assert_eq!(policy.exempt(host, port), exempt, "{host}:{port}");
+            let checked = policy.check_host(Scheme::Http, host, port);
+            assert_eq!(checked.is_ok(), exempt, "{host}:{port}");
+        }
     }
 
     #[test]

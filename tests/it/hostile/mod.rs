@@ -6,6 +6,7 @@ mod config;
 mod http;
 mod input;
 mod jwt;
+mod mcp;
 pub(crate) mod rig;
 mod secrets;
 mod ssrf;

@@ -99,17 +99,29 @@ impl Rig {
 
     /// The request as a line of the file says it; `extra` headers come on top.
     pub(crate) async fn send(&self, request: &Value, extra: &[(&str, &str)]) -> Answered {
-        let method: Method = request["method"].as_str().unwrap().parse().unwrap();
-        let path = request["path"].as_str().unwrap();
-        let headers = request["headers"].as_object().cloned().unwrap_or_default();
-        let own_token = headers
-            .keys()
-            .any(|name| name.eq_ignore_ascii_case("authorization"));
+        let own_token = request["headers"].as_object().is_some_and(|headers| {
+            headers
+                .keys()
+                .any(|name| name.eq_ignore_ascii_case("authorization"))
+        });
         let caller = if own_token {
             self.app.anon()
         } else {
             self.alice.clone()
         };
+        self.send_as(&caller, request, extra).await
+    }
+
+    /// The same by this caller.
+    pub(crate) async fn send_as(
+        &self,
+        caller: &Persona,
+        request: &Value,
+        extra: &[(&str, &str)],
+    ) -> Answered {
+        let method: Method = request["method"].as_str().unwrap().parse().unwrap();
+        let path = request["path"].as_str().unwrap();
+        let headers = request["headers"].as_object().cloned().unwrap_or_default();
         let mut sent = caller.request(method, path);
         for (name, value) in &headers {
             let values = value
@@ -194,17 +206,7 @@ impl Rig {
 
     /// Puts a document into the tables past every check.
     pub(crate) fn insert_row(&self, id: &str, document: &Value) {
-        let workspace = self.workspace_id();
-        let document = document.to_string().replace('\'', "''");
-        let hash = "0".repeat(64);
-        self.app.sql(&format!(
-            "begin;
-             insert into catalog.tools (workspace_id, id, name, description, version, hash)
-             values ('{workspace}', '{id}', 'hostile', 'hostile', 1, '{hash}');
-             insert into catalog.tool_versions (workspace_id, tool_id, version, hash, document)
-             values ('{workspace}', '{id}', 1, '{hash}', '{document}');
-             commit"
-        ));
+        insert_row(&self.app, &self.alice, id, document);
     }
 
     /// The host of this URL has these addresses.
@@ -338,6 +340,21 @@ impl Rig {
             ),
         ])
     }
+}
+
+/// Puts a tool of this persona into the tables past every check.
+pub(crate) fn insert_row(app: &TestApp, owner: &Persona, id: &str, document: &Value) {
+    let workspace = owner.workspace_id();
+    let document = document.to_string().replace('\'', "''");
+    let hash = "0".repeat(64);
+    app.sql(&format!(
+        "begin;
+         insert into catalog.tools (workspace_id, id, name, description, version, hash)
+         values ('{workspace}', '{id}', 'hostile', 'hostile', 1, '{hash}');
+         insert into catalog.tool_versions (workspace_id, tool_id, version, hash, document)
+         values ('{workspace}', '{id}', 1, '{hash}', '{document}');
+         commit"
+    ));
 }
 
 /// RFC 7386: members of `change` replace, null removes.

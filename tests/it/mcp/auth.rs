@@ -69,7 +69,7 @@ async fn members_and_keys_may_and_viewers_may_not() {
         let made = alice.post(&path, &key(role)).await;
         assert_eq!(made.status(), 201, "{}", made.text());
         personas.push((
-            alice.with_token(made.json()["key"].as_str().unwrap()),
+            alice.with_token(made.json()["value"].as_str().unwrap()),
             status,
         ));
     }

@@ -23,7 +23,9 @@ async fn a_call_is_answered_in_text_and_structure_and_recorded() {
         assert_eq!(text(&result), r#"{"degrees":21.5}"#);
         assert_eq!(result["isError"], false);
     }
-    let listed = alice.get("/api/v1/executions?door=mcp").await.json();
+    let listed = alice.get("/api/v1/executions").await;
+    assert_eq!(listed.status(), 200, "{}", listed.text());
+    let listed = listed.json();
     let rows = listed["executions"].as_array().unwrap();
     assert_eq!(rows.len(), 2, "{listed}");
     assert!(
@@ -31,6 +33,18 @@ async fn a_call_is_answered_in_text_and_structure_and_recorded() {
             .all(|row| row["tool_id"] == "get_weather" && row["door"] == "mcp"),
         "{listed}"
     );
+    // The client's own name of the call, in the list and in the record.
+    for row in rows {
+        let path = format!("/api/v1/executions/{}", row["id"].as_str().unwrap());
+        let record = alice.get(&path).await.json();
+        for told in [row, &record] {
+            assert_eq!(
+                (&told["door"], &told["call_id"]),
+                (&json!("mcp"), &json!("7"))
+            );
+            assert!(told["run_id"].is_null(), "{told}");
+        }
+    }
 
     // Bob's workspace has no such tool, and nothing of Alice's is told.
     let error = Client::modern(&bob).is_refused("tools/call", call).await;
@@ -91,7 +105,9 @@ async fn failures_are_results_that_a_model_can_read() {
     );
     app.upstream().on("/any", Answer::text("down").status(503));
     alice.registers(weather()).await;
-    alice.registers(ToolBuilder::get("/any")).await;
+    alice
+        .registers(ToolBuilder::get("/any").output(json!({ "type": "array" })))
+        .await;
     alice
         .registers(ToolBuilder::get("/off").set("/enabled", false))
         .await;
@@ -174,7 +190,7 @@ async fn a_call_with_a_progress_token_is_a_stream_that_ends_with_the_result() {
             .iter()
             .map(|event| event["params"]["progress"].as_f64().unwrap())
             .collect();
-        assert_eq!(values, [0.0, 1.0], "{told:?}");
+        assert_eq!(values, [0.0, 1.0, 2.0], "{told:?}");
         assert!(
             progress
                 .iter()

@@ -26,7 +26,7 @@ async fn lists_what_rest_lists_in_both_versions() {
         )
         .await;
     alice
-        .registers(ToolBuilder::call("DELETE", "/weather").set("/annotations/read_only", true))
+        .registers(ToolBuilder::call("DELETE", "/weather"))
         .await;
     alice
         .registers(ToolBuilder::get("/off").set("/enabled", false))

@@ -209,7 +209,10 @@ async fn what_is_not_offered_is_refused() {
                 "logging/setLevel" => json!({ "level": "debug" }),
                 _ => json!({}),
             };
-            let error = client.is_refused(method, params).await;
+            let answer = client.asks(method, params).await;
+            let status = if client.version == MODERN { 404 } else { 200 };
+            assert_eq!(answer.status(), status, "{method}: {}", answer.text());
+            let error = &answer.json()["error"];
             assert_eq!(error["code"], -32601, "{method}: {error}");
         }
     }

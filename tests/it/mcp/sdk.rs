@@ -35,7 +35,7 @@ async fn the_official_sdk_lists_calls_and_gets_a_prompt() {
         .post(&path, &json!({ "name": "a client", "role": "member" }))
         .await
         .json();
-    let key = key["key"].as_str().unwrap();
+    let key = key["value"].as_str().unwrap();
 
     for (mode, version) in [("auto", MODERN), ("legacy", LEGACY)] {
         let url = format!("{}/mcp", app.url());
@@ -55,7 +55,10 @@ async fn the_official_sdk_lists_calls_and_gets_a_prompt() {
         let tools = seen["tools"].as_array().unwrap();
         assert!(tools.contains(&json!("get_weather")), "{seen}");
         assert_eq!(seen["output"], json!({ "degrees": 21.5 }));
-        assert_eq!(seen["progress"], json!([[0.0, 1.0], [1.0, 1.0]]));
+        assert_eq!(
+            seen["progress"],
+            json!([[0.0, 2.0], [1.0, 2.0], [2.0, 2.0]])
+        );
         assert_eq!(seen["failed"], true);
         assert_eq!(seen["prompts"], json!(["forecast"]));
         assert_eq!(seen["said"], json!(["Weather in Oslo?"]));

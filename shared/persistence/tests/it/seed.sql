@@ -43,6 +43,7 @@ begin
     insert into orchestration.signals (run_id, step_id, workspace_id) values (one, 'a', ws);
     insert into orchestration.heartbeats (name) values ('sweep');
     insert into orchestration.conversations (id, workspace_id, model, prompt) values (one, ws, 'gpt', 'Hello');
+    insert into orchestration.models (workspace_id, base_url, api_key) values (ws, 'https://models.example.com/v1', 'API_KEY');
     insert into orchestration.idempotency (workspace_id, scope, key, request_hash, execution_id, lease_until)
     values (ws, 'tool:quote', 'k', sha256('r'), one, now());
     insert into orchestration.slots (workspace_id, subject, execution_id, until) values (ws, 'tool:quote', one, now());
