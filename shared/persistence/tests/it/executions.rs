@@ -124,6 +124,7 @@ async fn lists_newest_first_by_tool_and_by_success() {
     ] {
         let filter = Filter {
             tool_id,
+            run_id: None,
             success,
             before: before.map(|index: usize| ids[index]),
         };
