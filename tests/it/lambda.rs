@@ -2,6 +2,8 @@
 
 pub(crate) mod event;
 pub(crate) mod harness;
+pub(crate) mod streamed;
+mod streaming;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +13,7 @@ use harness::Function;
 use runtime::PoolMode;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use testkit::{OAuthProvider, TestApp, ToolBuilder, global_quote};
+use testkit::{OAuthProvider, Persona, TestApp, ToolBuilder, global_quote};
 
 /// Every operation in an order in which each finds what it needs.
 const JOURNEY: [(&str, &str); 41] = [
@@ -82,20 +84,10 @@ impl Scene {
     }
 
     fn of(app: TestApp) -> Self {
-        let (alice, bob) = (app.alice(), app.bob());
         app.upstream().on("/query", global_quote());
-        let upstream = app.upstream().base_url();
-        let fill = |token: &str, workspace: String, unique: &str| {
-            Fill::from([
-                ("TOKEN", token.to_owned()),
-                ("WORKSPACE_ID", workspace),
-                ("UPSTREAM", upstream.clone()),
-                ("UNIQUE", unique.to_owned()),
-            ])
-        };
         Self {
-            over_http: fill(alice.token(), alice.workspace_id().to_string(), "over-http"),
-            by_function: fill(bob.token(), bob.workspace_id().to_string(), "by-function"),
+            over_http: fill(&app, &app.alice(), "over-http"),
+            by_function: fill(&app, &app.bob(), "by-function"),
             app,
             functions: BTreeMap::new(),
         }
@@ -142,6 +134,16 @@ impl Scene {
     }
 }
 
+/// What events say of a person who sends them.
+fn fill(app: &TestApp, who: &Persona, unique: &str) -> Fill {
+    Fill::from([
+        ("TOKEN", who.token().to_owned()),
+        ("WORKSPACE_ID", who.workspace_id().to_string()),
+        ("UPSTREAM", app.upstream().base_url()),
+        ("UNIQUE", unique.to_owned()),
+    ])
+}
+
 /// What the template sets, for this database.
 pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)> {
     let secret = |value: &Option<secrecy::SecretString>| {
@@ -169,6 +171,12 @@ pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)>
         ("EGRESS_ALLOW", config.egress_allow.clone()),
         ("CORS_ORIGINS", config.cors_origins.join(",")),
         ("PUBLIC_URL", config.public_url.clone().unwrap_or_default()),
+        ("OPENAI_BASE_URL", config.model.base_url.clone()),
+        ("OPENAI_API_KEY", secret(&config.model.api_key)),
+        (
+            "OPENAI_MODEL",
+            config.model.model.clone().unwrap_or_default(),
+        ),
     ]
 }
 
