@@ -1,15 +1,26 @@
 //! The group `orchestrate`: a model works with the workspace's tools; prompts for it.
 
+mod conversation_view;
+mod events;
+mod failed;
 mod filled_prompt;
 mod list_prompt_versions;
 mod list_prompts;
+mod model_view;
+mod orchestrate;
 mod prompt_view;
+mod read_conversation;
+mod read_model;
 mod read_prompt;
+mod remove_model;
 mod render_prompt;
+mod request;
 mod restore_prompt;
 mod retire_prompt;
 mod revise_prompt;
 mod save_prompt;
+mod set_model;
+mod stream;
 
 use auth::Authenticator;
 use axum::extract::FromRef;
@@ -85,6 +96,7 @@ pub fn rules(config: &Config) -> Result<AgentRules, StartError> {
         api_key: model.api_key.clone(),
         model: model.model.clone(),
         tool_tokens: u64::from(model.tool_tokens),
+        output_tokens: model.output_tokens,
         max_turns: model.max_turns,
         token_budget: u64::from(model.token_budget),
         deadline_s: model.deadline_s,
@@ -124,6 +136,14 @@ impl FromRef<Orchestrate> for Vault {
 /// The group's operations.
 pub fn routes() -> OpenApiRouter<Orchestrate> {
     OpenApiRouter::new()
+        .routes(routes!(orchestrate::orchestrate))
+        .routes(routes!(stream::stream))
+        .routes(routes!(read_conversation::read_conversation))
+        .routes(routes!(
+            read_model::read_model,
+            set_model::set_model,
+            remove_model::remove_model
+        ))
         .routes(routes!(
             save_prompt::save_prompt,
             list_prompts::list_prompts

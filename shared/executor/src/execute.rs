@@ -36,6 +36,8 @@ pub struct ExecuteOptions {
     pub deadline: Option<Duration>,
     /// For whom, where the asking side has names of its own; recorded.
     pub asked: Option<Asked>,
+    /// Most estimated tokens of the output, besides the tool's own `output.max_tokens`.
+    pub max_output_tokens: Option<u32>,
 }
 
 /// The asking side's names of a call.
@@ -63,6 +65,7 @@ impl ExecuteOptions {
             idempotency_key: None,
             deadline: None,
             asked: None,
+            max_output_tokens: None,
         }
     }
 }

@@ -33,5 +33,7 @@ pub use cut::{Cut, CutAt};
 pub use error::ExecuteError;
 pub use execute::{Asked, ExecuteOptions, Execution, Executor, Origin};
 pub use preview::Preview;
+pub use record::redacted;
+pub use run::MAX_DEADLINE;
 pub use tokens::{Arrival, ConnectError, Consent, ConsentError, Link};
 pub use verify::Verified;

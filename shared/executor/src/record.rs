@@ -26,8 +26,8 @@ pub(crate) fn stored(value: &Value) -> Cow<'_, Value> {
     Cow::Borrowed(value)
 }
 
-/// The output with the values at these pointers replaced.
-pub(crate) fn redacted<'a>(output: &'a Value, pointers: &[String]) -> Cow<'a, Value> {
+/// The output as it is stored: the values at these pointers, a tool's `output.redact`, replaced.
+pub fn redacted<'a>(output: &'a Value, pointers: &[String]) -> Cow<'a, Value> {
     if !pointers
         .iter()
         .any(|pointer| output.pointer(pointer).is_some())

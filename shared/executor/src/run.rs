@@ -38,7 +38,7 @@ use crate::trace::Trace;
 use crate::{input, repetition};
 
 /// Longest synchronous execution: below the gateway's 29 s.
-pub(crate) const MAX_DEADLINE: Duration = Duration::from_secs(25);
+pub const MAX_DEADLINE: Duration = Duration::from_secs(25);
 /// Faults of an output that are told.
 const MAX_OUTPUT_FAULTS: usize = 10;
 

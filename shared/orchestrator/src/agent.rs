@@ -1,20 +1,39 @@
 //! One run of the agent loop, from the prompt to the answer.
+//!
+//! [`Agent::start`] checks what is asked and writes down that the run begins; the run itself (`run`) is a task of its own that ends by
+//! itself, or when its [`Running`] is dropped. Deciding is pure and stands in rooms of its own: what may be asked (`ask`), how many tokens
+//! are left (`budget`), which calls are made again (`repetition`), what the model is told of a call (`told`).
+
+mod ask;
+mod budget;
+mod calls;
+mod ending;
+mod history;
+mod plan;
+mod repetition;
+mod run;
+mod running;
+mod told;
 
 use std::sync::Arc;
 
 use domain::caller::Caller;
+use domain::egress::Policy;
 use domain::failure::Failure;
 use domain::fault::Fault;
 use domain::ids::{ConversationId, ToolId};
-use domain::model::{ModelFailure, ModelFailureCode, Usage};
+use domain::model::{ModelFailure, Usage};
 use domain::prompt::FilledMessage;
-use executor::Executor;
+use executor::{ExecuteError, Executor};
 use persistence::Db;
 use registry::Registry;
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 use vault::Vault;
+
+pub use ask::{MAX_TURNS, text_format_faults};
+pub use running::Running;
 
 use crate::model::Models;
 use crate::offer::Withheld;
@@ -30,6 +49,8 @@ pub struct AgentRules {
     pub model: Option<String>,
     /// Most estimated tokens of all function definitions of one request.
     pub tool_tokens: u64,
+    /// Most estimated tokens of one tool's output, as the model gets it.
+    pub output_tokens: u32,
     /// Turns of a run that names no number.
     pub max_turns: u32,
     /// Most tokens of one run, all turns together.
@@ -104,17 +125,24 @@ pub struct ToolCall {
     pub execution_time_ms: u64,
 }
 
-/// A run that ended well.
+/// A run that is over.
+#[derive(Debug)]
+pub struct Ending {
+    /// Its conversation; one that ended well is continued by it, as `previous_id`.
+    pub id: ConversationId,
+    /// All turns together.
+    pub usage: Usage,
+    /// The answer, or why there is none.
+    pub outcome: Result<Answer, OrchestrateError>,
+}
+
+/// What a run that ended well brought.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Continue it as `previous_id`.
-    pub id: ConversationId,
     /// The model's answer.
     pub response: String,
     /// Every call, in the order in which the model asked.
     pub tool_calls: Vec<ToolCall>,
-    /// All turns together.
-    pub usage: Usage,
     /// Tools that the model was not given.
     pub withheld: Vec<Withheld>,
     /// What is worth knowing besides.
@@ -142,15 +170,25 @@ pub enum OrchestrateError {
     /// The model server's key could not be opened.
     #[error("the model server's key could not be opened")]
     Vault(#[from] vault::Error),
+    /// A tool could not be run because this product cannot work now.
+    #[error("a tool could not be run")]
+    Execute(#[source] ExecuteError),
+    /// Nobody waits for the run any more.
+    #[error("nobody waits for the run any more")]
+    Cancelled,
+    /// A defect ended the run.
+    #[error("a defect ended the run")]
+    Broken,
 }
 
+/// The rooms that runs use.
 struct Inner {
-    _db: Db,
-    _registry: Registry,
-    _executor: Executor,
-    _vault: Vault,
-    _models: Models,
-    _rules: AgentRules,
+    db: Db,
+    registry: Registry,
+    executor: Executor,
+    vault: Vault,
+    models: Models,
+    rules: AgentRules,
 }
 
 /// Runs prompts. Cheap to clone.
@@ -168,40 +206,37 @@ impl Agent {
         rules: AgentRules,
     ) -> Self {
         Self(Arc::new(Inner {
-            _db: db,
-            _registry: registry,
-            _executor: executor,
-            _vault: vault,
-            _models: models,
-            _rules: rules,
+            db,
+            registry,
+            executor,
+            vault,
+            models,
+            rules,
         }))
     }
 
-    /// Begins a run.
-    pub fn start(&self, _caller: Caller, _ask: Ask) -> Running {
-        let _ = &self.0;
-        Running {}
+    /// Begins a run: what is asked is checked, the tools are chosen, the conversation is found and the new one written down. The model
+    /// is asked by the run itself.
+    ///
+    /// # Errors
+    /// What is wrong with the request; that there is no such conversation, no model server or no model; the database's.
+    pub async fn start(&self, caller: Caller, ask: Ask) -> Result<Running, OrchestrateError> {
+        let plan = plan::made(&self.0, &caller, ask).await?;
+        Ok(Running::begin(Arc::clone(&self.0), caller, plan))
     }
 }
 
-/// A run under way. Dropping it cancels it.
-pub struct Running {}
-
-impl Running {
-    /// The next thing that happens; none: the run ended.
-    pub async fn next_event(&mut self) -> Option<Event> {
-        None
+/// For the recipes beside this one.
+impl Agent {
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
     }
 
-    /// How the run ended; events that were not asked for are lost.
-    ///
-    /// # Errors
-    /// Why it did not end well.
-    pub async fn finish(self) -> Result<Answer, OrchestrateError> {
-        Err(OrchestrateError::Model(ModelFailure::new(
-            ModelFailureCode::NotConfigured,
-            "no model",
-            "",
-        )))
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        self.0.registry.policy()
     }
 }

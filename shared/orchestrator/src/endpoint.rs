@@ -3,10 +3,11 @@
 use domain::caller::Caller;
 use domain::config;
 use domain::egress::Policy;
-use domain::ids::{ConversationId, ExecutionId, SecretName};
+use domain::ids::{ConversationId, ExecutionId, SecretName, WorkspaceId};
 use domain::model::{ModelFailure, ModelFailureCode};
+use persistence::Tx;
+use persistence::models;
 use persistence::models::ModelRow;
-use persistence::{Db, models};
 use url::Url;
 use vault::{Use, Vault};
 
@@ -16,34 +17,49 @@ use crate::model::Endpoint;
 /// What stands in the audit in the place of a tool when the key of a model server is used; no tool can be called so.
 const IN_AUDIT: &str = "(model)";
 
-/// A server that answers, and its model for requests that name none.
-#[derive(Clone)]
-pub struct Resolved {
-    /// The server and its key.
-    pub endpoint: Endpoint,
-    /// The model of requests that name none.
-    pub model: Option<String>,
+/// Who answers.
+pub enum Source {
+    /// The operator's server.
+    Operator(Endpoint),
+    /// The workspace's own; its key is still sealed.
+    Workspace(ModelRow),
 }
 
-/// The workspace's own server if it has one, else the operator's. The use of a workspace's key stands in the audit,
-/// with the run as its execution, before the key is read.
+/// The workspace's own server if it has one, else the operator's; and its model for requests that name none.
 ///
 /// # Errors
-/// That there is neither; that the key's secret is missing or may not be sent there; the vault's and the database's.
-pub async fn resolve(
-    db: &Db,
+/// That there is neither; the database's.
+pub async fn source(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    rules: &AgentRules,
+) -> Result<(Source, Option<String>), OrchestrateError> {
+    match models::of_workspace(tx, workspace).await? {
+        Some(mut own) => {
+            let model = own.model.take();
+            Ok((Source::Workspace(own), model))
+        }
+        None => {
+            let operators =
+                operators(rules).ok_or_else(|| OrchestrateError::Model(not_configured()))?;
+            Ok((Source::Operator(operators), rules.model.clone()))
+        }
+    }
+}
+
+/// The server with its key. The use of a workspace's key stands in the audit, with the run as its execution, before the key is read.
+///
+/// # Errors
+/// That the key's secret is missing or may not be sent there; the vault's and the database's.
+pub async fn open(
+    source: &Source,
     vault: &Vault,
     caller: &Caller,
-    rules: &AgentRules,
     run: ConversationId,
-) -> Result<Resolved, OrchestrateError> {
-    let workspace = caller.workspace_id;
-    let mut tx = db.begin_as(&caller.principal, Some(workspace)).await?;
-    let own = models::of_workspace(&mut tx, workspace).await?;
-    tx.commit().await?;
-    match own {
-        Some(own) => own_server(vault, caller, own, run).await,
-        None => operators(rules).ok_or_else(|| OrchestrateError::Model(not_configured())),
+) -> Result<Endpoint, OrchestrateError> {
+    match source {
+        Source::Operator(endpoint) => Ok(endpoint.clone()),
+        Source::Workspace(own) => own_server(vault, caller, own, run).await,
     }
 }
 
@@ -56,24 +72,21 @@ pub fn no_model() -> ModelFailure {
     )
 }
 
-fn operators(rules: &AgentRules) -> Option<Resolved> {
+fn operators(rules: &AgentRules) -> Option<Endpoint> {
     let key = rules.api_key.clone()?;
-    Some(Resolved {
-        endpoint: Endpoint {
-            base_url: rules.base_url.clone(),
-            key,
-            guarded: false,
-        },
-        model: rules.model.clone(),
+    Some(Endpoint {
+        base_url: rules.base_url.clone(),
+        key,
+        guarded: false,
     })
 }
 
 async fn own_server(
     vault: &Vault,
     caller: &Caller,
-    own: ModelRow,
+    own: &ModelRow,
     run: ConversationId,
-) -> Result<Resolved, OrchestrateError> {
+) -> Result<Endpoint, OrchestrateError> {
     let corrupt = |what: &str| {
         persistence::Error::Corrupt(format!("the {what} of a workspace's model server"))
     };
@@ -89,13 +102,10 @@ async fn own_server(
     let opened = vault.open_for_use(caller, names, purpose).await;
     let mut opened = opened.map_err(|error| untold(error, &name))?;
     let (_, key) = opened.pop().ok_or_else(|| corrupt("key"))?;
-    Ok(Resolved {
-        endpoint: Endpoint {
-            base_url,
-            key,
-            guarded: true,
-        },
-        model: own.model,
+    Ok(Endpoint {
+        base_url,
+        key,
+        guarded: true,
     })
 }
 

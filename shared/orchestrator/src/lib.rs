@@ -4,6 +4,7 @@ pub mod agent;
 pub mod endpoint;
 pub mod model;
 pub mod offer;
+pub mod setting;
 
-pub use agent::{Agent, Answer, Ask, Event, OrchestrateError, Running, ToolCall};
+pub use agent::{Agent, Answer, Ask, Ending, Event, OrchestrateError, Running, ToolCall};
 pub use model::{Endpoint, Models};

@@ -125,6 +125,8 @@ row! {
     /// What a run needs of the conversation that it continues.
     #[derive(PartialEq)]
     pub struct History {
+        /// The model that wrote it.
+        pub model: String,
         /// `running`, `succeeded`, `failed` or `cancelled`.
         pub status: String,
         /// Every item so far; `null`: they were too large to be kept.
@@ -156,7 +158,7 @@ const BY_ID: &str = "
       and c.id = $2";
 
 const HISTORY: &str = "
-    select c.status, c.items
+    select c.model, c.status, c.items
     from orchestration.conversations c
     where c.workspace_id = $1
       and c.id = $2";

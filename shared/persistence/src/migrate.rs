@@ -40,6 +40,9 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0022_providers.sql",
     "0023_audit_chain.sql",
     "0024_semantics.sql",
+    "0025_calls.sql",
+    "0026_conversations.sql",
+    "0027_models.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

@@ -138,6 +138,11 @@ pub const VARIABLES: &[Variable] = &[
         default: "8000",
     },
     Variable {
+        name: "MODEL_OUTPUT_TOKENS",
+        meaning: "most estimated tokens of one tool's output as a model gets it, 500 to 1000000; the tool read_more reads the rest",
+        default: "8000",
+    },
+    Variable {
         name: "MODEL_MAX_TURNS",
         meaning: "requests to the model in one run that names no number, 1 to 50",
         default: "10",
@@ -209,6 +214,8 @@ pub struct ModelConfig {
     pub model: Option<String>,
     /// `MODEL_TOOL_TOKENS`.
     pub tool_tokens: u32,
+    /// `MODEL_OUTPUT_TOKENS`.
+    pub output_tokens: u32,
     /// `MODEL_MAX_TURNS`.
     pub max_turns: u32,
     /// `MODEL_TOKEN_BUDGET`.
@@ -224,6 +231,7 @@ impl Default for ModelConfig {
             api_key: None,
             model: None,
             tool_tokens: 8_000,
+            output_tokens: 8_000,
             max_turns: 10,
             token_budget: 200_000,
             deadline_s: 120,

@@ -244,6 +244,17 @@ impl Fields {
             .push(Fault::new(pointer(name), "invalid_value", message).hint(hint));
     }
 
+    /// The same for a part of a member: `pointer` leads to it.
+    pub fn refuse_at(
+        &mut self,
+        pointer: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.faults
+            .push(Fault::new(pointer, "invalid_value", message).hint(hint));
+    }
+
     fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         self.members.remove(name).filter(|value| !value.is_null())
@@ -320,6 +331,22 @@ impl Field for Vec<String> {
             Value::Array(items) => items.into_iter().map(String::from_value).collect(),
             _ => None,
         }
+    }
+}
+
+impl Field for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn from_value(value: Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Field for u64 {
+    const EXPECTED: &'static str = "a whole number from 0 on";
+
+    fn from_value(value: Value) -> Option<Self> {
+        value.as_u64()
     }
 }
 

@@ -214,6 +214,8 @@ answers! {
     Held = "409", "The tool is switched off, or the Idempotency-Key is that of another request or of a call that still runs: `tool_disabled`, `idempotency_key_reused`, `idempotency_in_progress` (with `Retry-After`).";
     /// For `responses(…)` of an operation that runs tools.
     Limited = "429", "One of the tool's `limits` is reached: `quota_exceeded`, with `Retry-After`.";
+    /// For `responses(…)` of an operation that asks a model.
+    Busy = "429", "The model server is over its rate limit: `model_rate_limited`, with `Retry-After` where the server said when.";
     /// For `responses(…)` of an operation that may meet another change.
     Conflict = "409", "It exists already, or was changed meanwhile; `current` holds its version.";
 }

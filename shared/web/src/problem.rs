@@ -114,6 +114,18 @@ impl Problem {
         &self.detail
     }
 
+    /// The faults that it lists.
+    pub fn errors(&self) -> &[Fault] {
+        &self.errors
+    }
+
+    /// After how many seconds it may be over: its `Retry-After`.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        let (name, value) = self.header.as_ref()?;
+        let text = value.to_str().ok().filter(|_| *name == RETRY_AFTER)?;
+        text.parse().ok()
+    }
+
     /// The body's JSON.
     pub fn body(&self, request_id: Option<&str>) -> String {
         let entry = self.code.entry();

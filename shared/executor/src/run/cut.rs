@@ -15,10 +15,37 @@ use crate::cut::{Cut, CutAt};
 const MOST_TOLD: usize = 100;
 
 impl Run<'_> {
-    /// Cuts the output to `output.max_tokens`. Nothing fails here: the call has been made.
+    /// Cuts the output to the tool's `output.max_tokens`, and to what its caller takes at once unless others will be given
+    /// the same answer.
     pub(super) async fn cut(&mut self, output: &mut Value) -> Option<Cut> {
+        let own = self.tool.config.output.max_tokens;
+        let asked = self.options.max_output_tokens;
+        let asked = asked.filter(|_| self.admission.key.is_none());
+        let most = own.into_iter().chain(asked).min()?;
+        self.cut_to(most, output).await
+    }
+
+    /// Cuts an answer that is kept for others too to what this caller takes at once.
+    pub(super) async fn cut_for_caller(&mut self, output: &mut Value, cut: &mut Option<Cut>) {
+        let Some(most) = self.options.max_output_tokens else {
+            return;
+        };
+        if tokens::estimate(output) <= u64::from(most) {
+            return;
+        }
+        let Some(further) = self.cut_to(most, output).await else {
+            return;
+        };
+        if let Some(earlier) = cut.replace(further).and_then(|earlier| earlier.cursor) {
+            self.warnings.push(format!(
+                "It had been cut before: read_more with the cursor {earlier} reads what was taken out then."
+            ));
+        }
+    }
+
+    /// Nothing fails here: the call has been made.
+    async fn cut_to(&mut self, most: u32, output: &mut Value) -> Option<Cut> {
         let rules = &self.tool.config.output;
-        let most = rules.max_tokens?;
         let schema = self.tool.output_schema();
         let fits = |value: &Value| match rules.validation {
             Validation::Strict | Validation::Warn => schema.is_valid(value),
@@ -28,7 +55,7 @@ impl Run<'_> {
             let whole = tokens::estimate(output);
             if whole > u64::from(most) {
                 self.warnings.push(format!(
-                    "The output takes about {whole} tokens, more than output.max_tokens ({most}): nothing in it can be \
+                    "The output takes about {whole} tokens, more than the {most} that are given at once: nothing in it can be \
                      cut so that it still fits output_schema."
                 ));
             }
@@ -53,7 +80,7 @@ impl Run<'_> {
             ""
         };
         self.warnings.push(format!(
-            "The output was cut from about {total} to {kept} tokens (output.max_tokens is {most}): {how}.{small}"
+            "The output was cut from about {total} to {kept} tokens ({most} are given at once): {how}.{small}"
         ));
         self.timeline.mark("cut");
         Some(Cut {

@@ -37,13 +37,16 @@ impl Run<'_> {
                 }
             }
         }
-        let cut = match &mut outcome {
+        let mut cut = match &mut outcome {
             Ok(output) => self.cut(output).await,
             Err(_) => None,
         };
         let took = millis(self.timeline.total());
         let kept = self.kept(&mut outcome, cut.as_ref(), took);
         self.tell(&outcome, kept.as_ref()).await;
+        if let Ok(output) = &mut outcome {
+            self.cut_for_caller(output, &mut cut).await;
+        }
         Execution {
             execution_id: self.id,
             execution_time_ms: took,
@@ -59,12 +62,18 @@ impl Run<'_> {
         match given {
             Given::Replayed(execution_id, kept) => {
                 self.closed = true;
+                let mut cut = kept.cut;
+                let mut outcome = kept.outcome.into();
+                self.warnings = kept.warnings;
+                if let Ok(output) = &mut outcome {
+                    self.cut_for_caller(output, &mut cut).await;
+                }
                 Execution {
                     execution_id,
                     execution_time_ms: kept.execution_time_ms,
-                    outcome: kept.outcome.into(),
-                    cut: kept.cut,
-                    warnings: kept.warnings,
+                    outcome,
+                    cut,
+                    warnings: std::mem::take(&mut self.warnings),
                     origin: Origin::Replayed,
                 }
             }
@@ -81,13 +90,17 @@ impl Run<'_> {
             }
             Given::Cached(kept) => {
                 self.warnings.clone_from(&kept.warnings);
-                let outcome = kept.outcome.clone().into();
+                let mut outcome = kept.outcome.clone().into();
                 self.tell(&outcome, None).await;
+                let mut cut = kept.cut.clone();
+                if let Ok(output) = &mut outcome {
+                    self.cut_for_caller(output, &mut cut).await;
+                }
                 Execution {
                     execution_id: self.id,
                     execution_time_ms: millis(self.timeline.total()),
                     outcome,
-                    cut: kept.cut.clone(),
+                    cut,
                     warnings: std::mem::take(&mut self.warnings),
                     origin: Origin::Cached,
                 }

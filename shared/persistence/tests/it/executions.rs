@@ -123,6 +123,7 @@ async fn lists_newest_first_by_tool_and_by_success() {
         (None, None, Some(2), vec![1, 0]),
     ] {
         let filter = Filter {
+            run_id: None,
             tool_id,
             run_id: None,
             success,

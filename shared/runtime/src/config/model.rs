@@ -11,6 +11,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             api_key: self.text("OPENAI_API_KEY").map(Into::into),
             model: self.text("OPENAI_MODEL"),
             tool_tokens: self.number("MODEL_TOOL_TOKENS", 500..=1_000_000, usual.tool_tokens),
+            output_tokens: self.number("MODEL_OUTPUT_TOKENS", 500..=1_000_000, usual.output_tokens),
             max_turns: self.number("MODEL_MAX_TURNS", 1..=50, usual.max_turns),
             token_budget: self.number(
                 "MODEL_TOKEN_BUDGET",

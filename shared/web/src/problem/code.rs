@@ -113,6 +113,9 @@ codes! {
     PromptNotFound = "prompt_not_found", 404, "There is no such prompt",
         "The workspace has no prompt of this id, or not in this version.",
         "GET /api/v1/prompts lists those there are.";
+    ConversationNotFound = "conversation_not_found", 404, "There is no such conversation",
+        "previous_id is not the id of a conversation of this workspace.",
+        "Send the id of an answer of POST /api/v1/orchestrate, or leave previous_id out.";
     MethodNotAllowed = "method_not_allowed", 405, "The route has no such method",
         "The path exists, but not with this method. The header Allow lists those it has.",
         "Use one of them.";

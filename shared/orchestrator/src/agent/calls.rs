@@ -1,0 +1,351 @@
+//! The calls of one turn: understood in order, made together, told in order.
+
+use domain::binding;
+use domain::caller::Door;
+use domain::failure::{Failure, FailureCode};
+use domain::ids::ToolId;
+use executor::{Asked, Cut, ExecuteError, ExecuteOptions, Execution};
+use futures_util::{StreamExt as _, stream};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::repetition::Key;
+use super::run::Run;
+use super::{Event, OrchestrateError, ToolCall, history, told};
+use crate::model::FunctionCall;
+use crate::offer::Resolved;
+
+/// Calls of one turn that are under way together.
+const TOGETHER: usize = 16;
+
+/// Most bytes of arguments that are told when they make no sense.
+const MAX_SHOWN: usize = 4_096;
+
+/// A call as it was understood.
+struct Understood {
+    call_id: String,
+    tool: String,
+    input: Value,
+    key: Key,
+    what: What,
+}
+
+enum What {
+    Run(ToolId),
+    Answer(Value),
+    Refuse(Failure),
+}
+
+/// A call that is over.
+struct Done {
+    call: ToolCall,
+    call_id: String,
+    key: Key,
+    /// It was not refused.
+    made: bool,
+    /// The same call may be made once more.
+    again: bool,
+    cut: Option<Cut>,
+    notes: Vec<String>,
+    /// Why the run cannot go on.
+    stopped: Option<ExecuteError>,
+}
+
+impl Run {
+    /// Makes the calls of a turn, and puts their outputs into the next request, in the model's order.
+    ///
+    /// # Errors
+    /// That this product cannot work now. What was done is in the run's calls all the same.
+    pub(super) async fn work(&mut self, calls: Vec<FunctionCall>) -> Result<(), OrchestrateError> {
+        let understood: Vec<Understood> = calls
+            .into_iter()
+            .map(|call| self.understand(call))
+            .collect();
+        let run = &*self;
+        let made = stream::iter(understood.into_iter().map(|call| run.make(call)));
+        let done: Vec<Done> = made.buffered(TOGETHER).collect().await;
+        let idle = done.iter().all(|done| !done.made);
+        let mut stopped = None;
+        for mut done in done {
+            stopped = stopped.or(done.stopped.take());
+            self.take(done);
+        }
+        if self.repetition.turn_ended(idle) && self.plan.request.may_call {
+            self.plan.request.may_call = false;
+            self.warnings.push(
+                "The model asked three times in a row for calls that are not made, so it had to answer without further tools."
+                    .to_owned(),
+            );
+        }
+        match stopped {
+            Some(error) => Err(OrchestrateError::Execute(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn understand(&mut self, call: FunctionCall) -> Understood {
+        let FunctionCall {
+            call_id,
+            name,
+            arguments,
+        } = call;
+        let (tool, input, what) = match self.plan.offer.resolve(&name, &arguments) {
+            Resolved::Run { tool, input } => (tool.to_string(), input, What::Run(tool)),
+            Resolved::Answer(answer) => (name, shown(&arguments), What::Answer(answer)),
+            Resolved::Refuse(failure) => {
+                let name = name.chars().take(64).collect();
+                (name, shown(&arguments), What::Refuse(failure))
+            }
+        };
+        let key = Key::of(&tool, &input);
+        let what = match what {
+            What::Refuse(failure) => What::Refuse(failure),
+            what @ (What::Run(_) | What::Answer(_)) => {
+                match self.repetition.ask(&tool, key, self.turns) {
+                    Ok(()) => what,
+                    Err(failure) => What::Refuse(failure),
+                }
+            }
+        };
+        Understood {
+            call_id,
+            tool,
+            input,
+            key,
+            what,
+        }
+    }
+
+    async fn make(&self, understood: Understood) -> Done {
+        let Understood {
+            call_id,
+            tool,
+            input,
+            key,
+            what,
+        } = understood;
+        self.tell(|| Event::ToolCall {
+            tool: tool.clone(),
+            call_id: call_id.clone(),
+            input: input.clone(),
+        });
+        let made = !matches!(what, What::Refuse(_));
+        let mut done = Done {
+            call: ToolCall {
+                tool,
+                input,
+                outcome: Ok(Value::Null),
+                execution_time_ms: 0,
+            },
+            call_id,
+            key,
+            made,
+            again: true,
+            cut: None,
+            notes: Vec::new(),
+            stopped: None,
+        };
+        match what {
+            What::Answer(answer) => done.call.outcome = Ok(answer),
+            What::Refuse(failure) => done.call.outcome = Err(failure),
+            What::Run(id) => self.execute(&id, &mut done).await,
+        }
+        self.tell(|| Event::ToolResult {
+            tool: done.call.tool.clone(),
+            call_id: done.call_id.clone(),
+            outcome: done.call.outcome.clone(),
+        });
+        done
+    }
+
+    async fn execute(&self, id: &ToolId, done: &mut Done) {
+        let options = ExecuteOptions {
+            deadline: Some(
+                self.plan
+                    .deadline
+                    .saturating_duration_since(Instant::now())
+                    .min(executor::MAX_DEADLINE),
+            ),
+            asked: Some(Asked {
+                run_id: Some(self.plan.id.0),
+                call_id: done.call_id.clone(),
+            }),
+            max_output_tokens: Some(self.rooms.rules.output_tokens),
+            ..ExecuteOptions::through(Door::Model)
+        };
+        let input = done.call.input.clone();
+        let executed = self
+            .rooms
+            .executor
+            .execute(&self.caller, id, input, options)
+            .await;
+        match executed {
+            Ok(Execution {
+                execution_time_ms,
+                outcome,
+                cut,
+                warnings,
+                ..
+            }) => {
+                let reads = self
+                    .plan
+                    .catalog
+                    .tool(id)
+                    .is_some_and(|tool| tool.config.effects.read_only);
+                done.again = match &outcome {
+                    Ok(_) => reads,
+                    Err(failure) => failure.retryable,
+                };
+                done.call.execution_time_ms = execution_time_ms;
+                done.call.outcome = outcome;
+                done.cut = cut;
+                done.notes = warnings;
+            }
+            Err(error) => {
+                let (failure, stopped) = refused(error);
+                done.again = failure.retryable;
+                done.call.outcome = Err(failure);
+                done.stopped = stopped;
+            }
+        }
+    }
+
+    /// Puts a call's output into the next request, and the call into the answer.
+    fn take(&mut self, done: Done) {
+        let Done {
+            call,
+            call_id,
+            key,
+            made,
+            again,
+            cut,
+            notes,
+            stopped: _,
+        } = done;
+        if made {
+            self.repetition.settle(key, again);
+        }
+        let tool = call.tool.parse::<ToolId>().ok();
+        let tool = tool.and_then(|id| self.plan.catalog.tool(&id));
+        let most = self.rooms.rules.output_tokens;
+        let (text, kept) = match &call.outcome {
+            Ok(output) => {
+                let redact = tool
+                    .as_ref()
+                    .map_or(&[][..], |tool| &tool.config.output.redact);
+                let kept = executor::redacted(output, redact);
+                let text = told::output(&call.tool, output, cut.as_ref(), &notes, most);
+                let kept = match kept {
+                    std::borrow::Cow::Borrowed(_) => None,
+                    std::borrow::Cow::Owned(kept) => Some(kept),
+                };
+                (text, kept)
+            }
+            Err(failure) => {
+                let hosts = tool
+                    .as_ref()
+                    .map(|tool| hosts(&tool.config))
+                    .unwrap_or_default();
+                (told::failure(&call.tool, failure, &hosts), None)
+            }
+        };
+        let item = history::output(&call_id, &text);
+        self.plan.budget.add(domain::tokens::estimate(&item));
+        if let Some(kept) = &kept {
+            let text = told::output(&call.tool, kept, cut.as_ref(), &notes, most);
+            let place = self.plan.request.input.len();
+            self.instead.insert(place, history::output(&call_id, &text));
+        }
+        self.plan.request.input.push(item);
+        self.kept_calls.push(match kept {
+            Some(kept) => ToolCall {
+                outcome: Ok(kept),
+                ..call.clone()
+            },
+            None => call.clone(),
+        });
+        self.calls.push(call);
+    }
+}
+
+/// Arguments as they are told when no tool is run with them.
+fn shown(arguments: &str) -> Value {
+    if arguments.len() > MAX_SHOWN {
+        let end = arguments.floor_char_boundary(MAX_SHOWN);
+        return format!("{}…", &arguments[..end]).into();
+    }
+    match domain::json::parse_request(arguments.as_bytes()) {
+        Ok(value) => value,
+        Err(_) => arguments.replace('\0', "\u{fffd}").into(),
+    }
+}
+
+/// The hosts of a tool, with port and without.
+fn hosts(config: &domain::config::ToolConfig) -> Vec<String> {
+    let Some(host) = binding::host(config) else {
+        return Vec::new();
+    };
+    let name = host.split(':').next().unwrap_or_default().to_owned();
+    if name == host {
+        vec![host]
+    } else {
+        vec![host, name]
+    }
+}
+
+/// What a call that was not made is to the model; and whether the run ends with it.
+fn refused(error: ExecuteError) -> (Failure, Option<ExecuteError>) {
+    let failure = |code, message: String, hint: &str| (Failure::new(code, message, hint), None);
+    match error {
+        ExecuteError::InvalidInput(faults) => {
+            let message = "The arguments do not fit the tool; nothing was called.".to_owned();
+            let hint = "Mend each of details.faults and call again.";
+            let invalid = Failure::new(FailureCode::InvalidInput, message, hint);
+            let faults = serde_json::to_value(faults).unwrap_or_default();
+            (invalid.detail("faults", faults), None)
+        }
+        ExecuteError::ToolNotFound => failure(
+            FailureCode::ToolNotFound,
+            "The tool does not exist any more.".to_owned(),
+            "Go on without it.",
+        ),
+        ExecuteError::QuotaExceeded { why, retry_after } => {
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            let hint = "Call again after details.retry_after_s seconds, or go on without it.";
+            let limited = Failure::new(FailureCode::QuotaExceeded, why, hint);
+            (limited.detail("retry_after_s", seconds), None)
+        }
+        error @ (ExecuteError::ToolDisabled(_)
+        | ExecuteError::NothingToShow
+        | ExecuteError::NothingToVerify
+        | ExecuteError::KeyReused
+        | ExecuteError::InProgress { .. }) => failure(
+            FailureCode::ToolDisabled,
+            error.to_string(),
+            "Go on without it.",
+        ),
+        error @ (ExecuteError::Database(_)
+        | ExecuteError::AuditUnavailable(_)
+        | ExecuteError::SecretStoreUnavailable(_)) => {
+            let message = "The tool cannot be run now; nothing was called.".to_owned();
+            let failure = Failure::new(FailureCode::ConnectFailed, message, "Try again later.");
+            (failure, Some(error))
+        }
+    }
+}
+
+/// As the answer tells it: `{tool, input, output | error, execution_time_ms}`.
+impl Serialize for ToolCall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("tool", &self.tool)?;
+        map.serialize_entry("input", &self.input)?;
+        match &self.outcome {
+            Ok(output) => map.serialize_entry("output", output)?,
+            Err(failure) => map.serialize_entry("error", failure)?,
+        }
+        map.serialize_entry("execution_time_ms", &self.execution_time_ms)?;
+        map.end()
+    }
+}

@@ -1,0 +1,72 @@
+//! A run as whoever asked for it holds it.
+
+use std::sync::Arc;
+
+use domain::caller::Caller;
+use domain::ids::ConversationId;
+use domain::model::Usage;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument as _, Span};
+
+use super::plan::Plan;
+use super::run::Run;
+use super::{Ending, Event, Inner, OrchestrateError};
+
+/// A run under way. Dropping it cancels it: the model is asked nothing more, calls under way are left, and the conversation says so.
+#[derive(Debug)]
+pub struct Running {
+    id: ConversationId,
+    events: Option<mpsc::UnboundedReceiver<Event>>,
+    ending: oneshot::Receiver<Ending>,
+    /// Dropped together with the rest.
+    _cancel: oneshot::Sender<()>,
+}
+
+impl Running {
+    /// Begins it, as a task of its own: it must be able to write down that nobody waits any more.
+    pub(super) fn begin(rooms: Arc<Inner>, caller: Caller, plan: Plan) -> Self {
+        let (cancel, cancelled) = oneshot::channel();
+        let (ended, ending) = oneshot::channel();
+        let id = plan.id;
+        let (ears, events) = match plan.request.stream {
+            true => {
+                let (ears, events) = mpsc::unbounded_channel();
+                (Some(ears), Some(events))
+            }
+            false => (None, None),
+        };
+        let run = Run::new(rooms, caller, plan, ears);
+        let task = async move {
+            let ending = run.to_the_end(cancelled).await;
+            // Nobody listens when it was cancelled.
+            let _ = ended.send(ending);
+        };
+        tokio::spawn(task.instrument(Span::current()));
+        Self {
+            id,
+            events,
+            ending,
+            _cancel: cancel,
+        }
+    }
+
+    /// Its conversation.
+    pub const fn id(&self) -> ConversationId {
+        self.id
+    }
+
+    /// The next thing that happens. None: the run is over, or was not asked to stream.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        self.events.as_mut()?.recv().await
+    }
+
+    /// How the run ended; events that were not asked for are lost.
+    pub async fn finish(mut self) -> Ending {
+        let ended = (&mut self.ending).await;
+        ended.unwrap_or_else(|_| Ending {
+            id: self.id,
+            usage: Usage::default(),
+            outcome: Err(OrchestrateError::Broken),
+        })
+    }
+}
