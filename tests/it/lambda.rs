@@ -13,10 +13,11 @@ use harness::Function;
 use runtime::PoolMode;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use testkit::scripted_model::{Reply as Answers, reply_with, say};
 use testkit::{OAuthProvider, Persona, TestApp, ToolBuilder, global_quote};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 41] = [
+const JOURNEY: [(&str, &str); 50] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -43,6 +44,15 @@ const JOURNEY: [(&str, &str); 41] = [
     ("tools", "versions"),
     ("tools", "restore"),
     ("tools", "retire"),
+    ("mcp", "metadata"),
+    ("mcp", "metadata_of_mcp"),
+    ("mcp", "serve"),
+    ("orchestrate", "orchestrate"),
+    ("orchestrate", "read_conversation"),
+    ("orchestrate", "stream"),
+    ("orchestrate", "set_model"),
+    ("orchestrate", "read_model"),
+    ("orchestrate", "remove_model"),
     ("secrets", "change"),
     ("secrets", "create_secret_provider"),
     ("secrets", "list_secret_providers"),
@@ -93,6 +103,28 @@ impl Scene {
         }
     }
 
+    /// Both have the tool of the specification's question, and the operator has a model that calls it once and then answers.
+    async fn with_weather() -> Self {
+        let setup = TestApp::setup().scripted_model();
+        // Else MCP's metadata would say by which host each request came.
+        let public = |config: &mut runtime::Config| {
+            config.public_url = Some("https://tools.example.com".to_owned());
+        };
+        let app = setup.config(public).start().await;
+        app.upstream().on("/weather", json!({ "temp_c": 18.5 }));
+        for who in [app.alice(), app.bob()] {
+            who.registers(weather()).await;
+        }
+        app.model()
+            .otherwise(reply_with(|asked| match asked.outputs().is_empty() {
+                true => {
+                    Answers::default().call_as("call_1", "weather_api", &json!({ "city": "SF" }))
+                }
+                false => say("It is 18.5 °C in SF."),
+            }));
+        Self::of(app)
+    }
+
     /// The function of a group, started when it is first asked for.
     async fn function(&mut self, group: &'static str) -> &mut Function {
         if !self.functions.contains_key(group) {
@@ -132,6 +164,17 @@ impl Scene {
         assert_eq!(by_function, over_http, "{group}/{verb}");
         by_function
     }
+}
+
+/// The tool of the specification's question.
+fn weather() -> ToolBuilder {
+    let city = json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
+    let output = json!({
+        "type": "object", "properties": { "temperature": { "type": "number" } }, "required": ["temperature"]
+    });
+    let mapping = json!({ "response_to_output": { "temperature": "temp_c" } });
+    let tool = ToolBuilder::get("/weather").id("weather_api");
+    tool.input(city).output(output).mapping(mapping)
 }
 
 /// What events say of a person who sends them.
@@ -185,6 +228,7 @@ fn learn(fill: &mut Fill, verb: &str, body: &Value) {
     let (name, id) = match verb {
         "create_key" => ("KEY_ID", &body["id"]),
         "execute" => ("EXECUTION_ID", &body["execution_id"]),
+        "orchestrate" => ("CONVERSATION_ID", &body["id"]),
         _ => return,
     };
     fill.insert(
@@ -197,7 +241,7 @@ fn learn(fill: &mut Fill, verb: &str, body: &Value) {
 
 #[tokio::test]
 async fn every_operation_answers_as_over_http() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::with_weather().await;
     for (group, verb) in JOURNEY {
         let told = scene.both(group, verb, |_| {}).await;
         assert!(
@@ -395,7 +439,15 @@ async fn routes_match_only_without_the_stage() {
 
 #[tokio::test]
 async fn says_what_is_wrong_with_its_configuration() {
-    for group in ["system", "tools", "secrets", "workspaces", "analytics"] {
+    for group in [
+        "system",
+        "tools",
+        "orchestrate",
+        "mcp",
+        "secrets",
+        "workspaces",
+        "analytics",
+    ] {
         let variables = [
             ("DATABASE_URL", "mysql://db".to_owned()),
             ("LOG_LEVEL", "info".to_owned()),

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use testkit::{Reply, TestApp, ToolBuilder};
+use testkit::scripted_model::{call, context_length_exceeded, hang, say};
+use testkit::{Gate, Reply, TestApp, ToolBuilder};
 use tokio::sync::watch;
 
 use super::event::{self, Fill, Told};
 use super::harness::Function;
 use super::streamed::Streamed;
-use super::{fill, variables};
+use super::{fill, variables, weather};
 
 /// Reads server-sent events out of the parts of an answer.
 struct Events {
@@ -89,7 +90,7 @@ async fn a_call_tells_its_progress_while_the_tool_still_runs() {
 
     let params =
         json!({ "name": "get_weather", "arguments": {}, "_meta": { "progressToken": "p-1" } });
-    let call = mcp(&fill(&app, &alice, "a"), "tools/call", &params);
+    let call = mcp(&fill(&app, &alice, "by-function"), "tools/call", &params);
     let mut events = Events::of(function.stream(call).await);
     let (_, first) = events.next().await.unwrap();
     assert_eq!(first["method"], "notifications/progress", "{first}");
@@ -109,7 +110,7 @@ async fn mcp_lists_the_tools_of_the_workspace() {
     let mut function = Function::start("mcp", &variables(app.config()))
         .await
         .unwrap();
-    let list = event::filled("mcp", "serve", &fill(&app, &alice, "a"));
+    let list = event::filled("mcp", "serve", &fill(&app, &alice, "by-function"));
     let answer = function.stream(list).await;
     assert_eq!(answer.head["headers"]["content-type"], "application/json");
     let answer = answer.whole().await;
@@ -126,7 +127,7 @@ async fn mcp_lists_the_tools_of_the_workspace() {
 #[tokio::test]
 async fn an_error_before_the_first_byte_is_a_problem_with_its_status() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
-    let fill = fill(&app, &alice, "a");
+    let fill = fill(&app, &alice, "by-function");
     for (group, verb) in [("mcp", "serve"), ("orchestrate", "save_prompt")] {
         let mut function = Function::start(group, &variables(app.config()))
             .await
@@ -152,4 +153,76 @@ async fn an_error_before_the_first_byte_is_a_problem_with_its_status() {
             );
         }
     }
+}
+
+/// The specification's question, asked of a model that calls the tool and then answers when the gate lets it.
+async fn asked(gate: &Gate) -> (TestApp, Function, Fill) {
+    let (app, alice) = TestApp::with_model().await;
+    app.upstream().on("/weather", json!({ "temp_c": 18.5 }));
+    alice.registers(weather()).await;
+    app.model()
+        .then(call([("weather_api", json!({ "city": "SF" }))]))
+        .then(hang(gate, say("It is 18.5 °C in SF.")));
+    let variables = variables(app.config());
+    let function = Function::start("orchestrate", &variables).await.unwrap();
+    let fill = fill(&app, &alice, "by-function");
+    (app, function, fill)
+}
+
+#[tokio::test]
+async fn the_call_of_a_tool_is_told_before_the_model_has_answered() {
+    let gate = Gate::new();
+    let (app, mut function, fill) = asked(&gate).await;
+    let event = event::filled("orchestrate", "stream", &fill);
+    let mut events = Events::of(function.stream(event).await);
+    let (name, call) = events.next().await.unwrap();
+    let call_id = &call["call_id"];
+    assert_eq!(name, "tool_call");
+    assert_eq!(
+        call,
+        json!({ "tool": "weather_api", "call_id": call_id, "input": { "city": "SF" }, "status": "running" })
+    );
+    let (name, result) = events.next().await.unwrap();
+    assert_eq!(name, "tool_result");
+    assert_eq!(
+        result,
+        json!({ "tool": "weather_api", "call_id": call_id, "output": { "temperature": 18.5 } })
+    );
+    gate.reached(1).await;
+    gate.open();
+
+    let rest = events.rest().await;
+    let (deltas, last) = rest.split_at(rest.len() - 2);
+    let told = deltas.iter().map(|(name, data)| {
+        assert_eq!(name, "response.delta");
+        data["text"].as_str().unwrap()
+    });
+    assert_eq!(told.collect::<String>(), "It is 18.5 °C in SF.");
+    assert!(deltas.len() > 1, "the text comes while it is written");
+    assert_eq!(names(last), ["response", "done"]);
+    assert_eq!(last[0].1, json!({ "text": "It is 18.5 °C in SF." }));
+    assert!(last[1].1["usage"]["total_tokens"].is_u64(), "{last:?}");
+    assert!(last[1].1["id"].is_string(), "{last:?}");
+    assert_eq!(app.model().refusals(), [""; 0]);
+}
+
+/// The first head was sent; the function must still be able to say what became of the run.
+#[tokio::test]
+async fn what_fails_after_the_first_event_is_an_event() {
+    let (app, alice) = TestApp::with_model().await;
+    app.upstream().on("/weather", json!({ "temp_c": 18.5 }));
+    alice.registers(weather()).await;
+    app.model()
+        .then(call([("weather_api", json!({ "city": "SF" }))]))
+        .then(context_length_exceeded());
+    let mut function = Function::start("orchestrate", &variables(app.config()))
+        .await
+        .unwrap();
+    let event = event::filled("orchestrate", "stream", &fill(&app, &alice, "by-function"));
+    let events = Events::of(function.stream(event).await).rest().await;
+    assert_eq!(
+        names(&events),
+        ["tool_call", "tool_result", "error", "done"]
+    );
+    assert!(events[2].1["code"].is_string(), "{events:?}");
 }
