@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use reqwest::Method;
 use serde_json::Value;
 use stack::{Stack, root};
+use testkit::TestApp;
 
 use crate::lambda::event;
 
@@ -287,6 +289,23 @@ fn gateway_answers_are_problems_of_the_catalogue() {
         }
     }
     assert!(responses.iter().any(|(kind, ..)| *kind == "DEFAULT_5XX"));
+}
+
+/// Deployed, the gateway answers preflights; locally the routes do.
+#[tokio::test]
+async fn preflights_allow_what_they_allow_locally() {
+    let (_app, alice, _) = TestApp::with_two_workspaces().await;
+    let preflight = alice
+        .request(Method::OPTIONS, "/mcp")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "POST");
+    let response = alice.send(preflight).await;
+    let locally = response.header("access-control-allow-headers").unwrap();
+    let deployed = Stack::read().allowed_headers();
+    for name in locally.split(',') {
+        assert!(deployed.iter().any(|allowed| allowed == name), "{name}");
+    }
+    assert!(locally.contains("mcp-method"), "{locally}");
 }
 
 #[test]

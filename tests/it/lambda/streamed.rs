@@ -1,7 +1,8 @@
 //! A streamed answer on its way from a function: a head of JSON, eight NULs, then the body as it comes.
 
 use axum::body::{Body, Bytes};
-use http_body_util::BodyExt as _;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -104,4 +105,23 @@ fn judged(part: Bytes) -> Result<Bytes, String> {
         true => Err(text.into_owned()),
         false => Ok(part),
     }
+}
+
+#[tokio::test]
+#[should_panic(expected = "lambda-runtime-function-error-type")]
+async fn an_answer_that_fails_within_is_no_whole_answer() {
+    let failure = HeaderMap::from_iter([(
+        HeaderName::from_static(FAILED),
+        HeaderValue::from_static("Runtime.StreamError"),
+    )]);
+    let sent = Full::new(Bytes::from_static(
+        b"{\"statusCode\":200}\0\0\0\0\0\0\0\0part",
+    ));
+    let body = Body::new(sent.with_trailers(async { Some(Ok(failure)) }));
+    let mut handed_out = None;
+    receive(body, |answer| handed_out = Some(answer)).await;
+    let mut answer = handed_out.unwrap();
+    assert_eq!(answer.head["statusCode"], 200);
+    assert_eq!(answer.part().await.unwrap(), "part");
+    answer.part().await;
 }

@@ -83,6 +83,13 @@ impl Stack {
         found
     }
 
+    /// Headers that pages of other origins may send.
+    pub(super) fn allowed_headers(&self) -> Vec<String> {
+        let cors = &self.0["Resources"]["Api"]["Properties"]["Cors"]["AllowHeaders"];
+        let listed = cors.as_str().unwrap().trim_matches('\'').split(',');
+        listed.map(str::to_ascii_lowercase).collect()
+    }
+
     /// What the gateway answers by itself: its kind, status and JSON body.
     pub(super) fn gateway_responses(&self) -> Vec<(&str, Option<i64>, &str)> {
         let responses = &self.0["Resources"]["Api"]["Properties"]["GatewayResponses"];
