@@ -311,7 +311,14 @@ impl Rig {
             .post(&keys, &json!({ "name": "furniture", "role": "viewer" }))
             .await;
         assert_eq!(key.status, 201, "{}", key.text);
+        const CONVERSATION: &str = "01a20413-d867-7567-9758-0cc2cff8aa87";
+        self.app.sql(&format!(
+            "insert into orchestration.conversations (id, workspace_id, model, prompt, status)
+             values ('{CONVERSATION}', '{}', 'm', 'p', 'succeeded')",
+            self.workspace_id()
+        ));
         BTreeMap::from([
+            ("conversation_id", CONVERSATION.to_owned()),
             ("tool_id", "furniture".to_owned()),
             ("prompt_id", "furniture-prompt".to_owned()),
             ("n", "1".to_owned()),

@@ -1,0 +1,72 @@
+//! Whoever hangs up cancels the run: the model is not asked on, and the conversation says so.
+
+use serde_json::json;
+use testkit::scripted_model::{Gate, call, hang, say};
+use testkit::{Persona, TestApp};
+
+use super::{STREAM, plain, prompt};
+
+/// The status of the only conversation, as soon as it has ended.
+async fn ended(app: &TestApp) -> String {
+    loop {
+        let rows = app.sql("select status from orchestration.conversations");
+        match rows.rows.first().and_then(|row| row[0].clone()) {
+            Some(status) if status != "running" => return status,
+            Some(_) | None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn hanging_up_in_the_middle_of_a_stream_cancels() {
+    let (app, alice) = TestApp::with_model().await;
+    let letters = Gate::new();
+    app.model()
+        .then(say("A long answer, word by word.").drip(&letters));
+    let mut stream = alice
+        .streams(STREAM, &prompt("Talk"))
+        .await_first(&letters)
+        .await;
+    assert_eq!(stream.next().await.unwrap().name, "response.delta");
+    drop(stream);
+    app.model().abandoned(1).await;
+    assert_eq!(ended(&app).await, "cancelled");
+    assert_eq!(app.model().requests().len(), 1);
+}
+
+#[tokio::test]
+async fn hanging_up_while_a_plain_answer_is_waited_for_cancels() {
+    let (app, alice) = TestApp::with_model().await;
+    app.upstream().on("/one", json!({}));
+    alice.registers(plain("one")).await;
+    let closed = Gate::new();
+    app.model()
+        .then(call([("one", json!({}))]))
+        .then(hang(&closed, say("Too late.")));
+    let waiting: Persona = alice.clone();
+    let asking = tokio::spawn(async move { waiting.post(super::PATH, &prompt("Hi")).await });
+    closed.reached(1).await;
+    asking.abort();
+    app.model().abandoned(1).await;
+    assert_eq!(ended(&app).await, "cancelled");
+    let kept = app.sql("select tool_calls::text from orchestration.conversations");
+    assert!(
+        kept.rows[0][0]
+            .as_ref()
+            .unwrap()
+            .contains("\"tool\":\"one\"")
+    );
+}
+
+/// Lets events through until the answer's head is there.
+trait AwaitFirst {
+    async fn await_first(self, letters: &Gate) -> testkit::EventStream;
+}
+
+impl<F: Future<Output = testkit::EventStream>> AwaitFirst for F {
+    async fn await_first(self, letters: &Gate) -> testkit::EventStream {
+        // Behind the first word, before the last one.
+        letters.release(6);
+        self.await
+    }
+}
