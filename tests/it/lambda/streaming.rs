@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::event::{self, Fill, Told};
 use super::harness::Function;
+use super::scene::{fill, variables, weather};
 use super::streamed::Streamed;
-use super::{fill, variables, weather};
 
 /// Reads server-sent events out of the parts of an answer.
 struct Events {
