@@ -6,6 +6,8 @@ Usage: transform.py template.yaml transformed.json   (needs PyPI's aws-sam-trans
 
 import json
 import os
+import pathlib
+import re
 import sys
 
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
@@ -19,6 +21,15 @@ class NoManagedPolicies:
     def load(self):
         return {}
 
+def streaming(template, root):
+    """The functions whose program says so: the mode of a route and that of its function must be the same."""
+    names = set()
+    for name, function in of_type(template["Resources"], "AWS::Serverless::Function").items():
+        binary = function["Metadata"]["BuildProperties"]["Binary"]
+        if "serve_streaming" in (root / f"functions/{binary}/src/main.rs").read_text(encoding="utf-8"):
+            names.add(name)
+    return names
+
 def local_code_to_s3(template):
     """`sam package` does this when it uploads; the transform insists on it."""
     artefact = "s3://artefacts/function.zip"
@@ -29,7 +40,20 @@ def local_code_to_s3(template):
 def of_type(resources, kind):
     return {name: r for name, r in resources.items() if r["Type"] == kind}
 
-def check(resources):
+def check_transfer(route, integration, streams):
+    """One mode a function. A misspelt one passes the linters, and then the gateway hands out the function's raw stream."""
+    uri = integration["uri"]["Fn::Sub"]
+    function, call = re.fullmatch(r".*:lambda:path/(?:\S+)/functions/\$\{(\w+)\.Arn\}/([\w-]+)", uri).groups()
+    if function in streams:
+        assert integration.get("responseTransferMode") == "STREAM", f"{route} does not stream"
+        assert call == "response-streaming-invocations", f"{route}: {uri}"
+        assert integration.get("timeoutInMillis") == 900_000, f"{route} ends before its function"
+    else:
+        assert "responseTransferMode" not in integration, f"{route} streams, its function does not"
+        assert call == "invocations" and "timeoutInMillis" not in integration, f"{route}: {uri}"
+    return function
+
+def check(resources, streams):
     """Every statement here was wrong once in some project although all linters passed."""
     functions = of_type(resources, "AWS::Lambda::Function")
     assert functions, "no function"
@@ -38,7 +62,8 @@ def check(resources):
         variables = properties["Environment"]["Variables"]
         assert variables["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"] == "true", name
         assert properties["Runtime"] == "provided.al2023", name
-        assert properties["Timeout"] <= 29, f"{name} outlives the gateway"
+        longest = 900 if name in streams else 29
+        assert properties["Timeout"] <= longest, f"{name} outlives the gateway"
 
     for name, role in of_type(resources, "AWS::IAM::Role").items():
         assert not role["Properties"].get("ManagedPolicyArns"), f"{name} has managed policies"
@@ -48,12 +73,16 @@ def check(resources):
 
     (api,) = of_type(resources, "AWS::ApiGateway::RestApi").values()
     body = api["Properties"]["Body"]
+    reached = set()
     for path, methods in body["paths"].items():
         assert "options" in methods, f"{path} has no preflight"
         for method, operation in methods.items():
             integration = operation["x-amazon-apigateway-integration"]
             kind = "mock" if method == "options" else "aws_proxy"
             assert integration["type"] == kind, f"{method} {path}"
+            if method != "options":
+                reached.add(check_transfer(f"{method} {path}", integration, streams))
+    assert reached == set(functions), f"no route reaches {set(functions) - reached}"
     gateway = body["x-amazon-apigateway-gateway-responses"]
     headers = gateway["UNAUTHORIZED"]["responseParameters"]
     assert "gatewayresponse.header.WWW-Authenticate" in headers
@@ -75,12 +104,13 @@ def check(resources):
 def main(source, target):
     with open(source, encoding="utf-8") as file:
         template = yaml_parse(file.read())
+    streams = streaming(template, pathlib.Path(source).parent)
     local_code_to_s3(template)
     result = transform(template, {}, NoManagedPolicies())
-    functions, operations = check(result["Resources"])
+    functions, operations = check(result["Resources"], streams)
     with open(target, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=2, default=str)
-    print(f"transformed: {functions} functions, {operations} operations, {len(result['Resources'])} resources")
+    print(f"transformed: {functions} functions ({len(streams)} stream), {operations} operations, {len(result['Resources'])} resources")
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

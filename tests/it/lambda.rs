@@ -2,19 +2,22 @@
 
 pub(crate) mod event;
 pub(crate) mod harness;
+mod scene;
+pub(crate) mod streamed;
+mod streaming;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
-use event::{Fill, Told};
+use event::Told;
 use harness::Function;
-use runtime::PoolMode;
-use secrecy::ExposeSecret as _;
+use scene::Scene;
+pub(crate) use scene::variables;
 use serde_json::{Value, json};
-use testkit::{OAuthProvider, TestApp, ToolBuilder, global_quote};
+use testkit::{OAuthProvider, TestApp, ToolBuilder};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 41] = [
+const JOURNEY: [(&str, &str); 50] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -41,6 +44,15 @@ const JOURNEY: [(&str, &str); 41] = [
     ("tools", "versions"),
     ("tools", "restore"),
     ("tools", "retire"),
+    ("mcp", "metadata"),
+    ("mcp", "metadata_of_mcp"),
+    ("mcp", "serve"),
+    ("orchestrate", "orchestrate"),
+    ("orchestrate", "read_conversation"),
+    ("orchestrate", "stream"),
+    ("orchestrate", "set_model"),
+    ("orchestrate", "read_model"),
+    ("orchestrate", "remove_model"),
     ("secrets", "change"),
     ("secrets", "create_secret_provider"),
     ("secrets", "list_secret_providers"),
@@ -68,128 +80,9 @@ const CONSENT: [(&str, &str); 6] = [
     ("secrets", "disconnect"),
 ];
 
-/// One database, one upstream, and for each of the two ways a person with a workspace of their own.
-struct Scene {
-    app: TestApp,
-    functions: BTreeMap<&'static str, Function>,
-    over_http: Fill,
-    by_function: Fill,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        Self::of(TestApp::start().await)
-    }
-
-    fn of(app: TestApp) -> Self {
-        let (alice, bob) = (app.alice(), app.bob());
-        app.upstream().on("/query", global_quote());
-        let upstream = app.upstream().base_url();
-        let fill = |token: &str, workspace: String, unique: &str| {
-            Fill::from([
-                ("TOKEN", token.to_owned()),
-                ("WORKSPACE_ID", workspace),
-                ("UPSTREAM", upstream.clone()),
-                ("UNIQUE", unique.to_owned()),
-            ])
-        };
-        Self {
-            over_http: fill(alice.token(), alice.workspace_id().to_string(), "over-http"),
-            by_function: fill(bob.token(), bob.workspace_id().to_string(), "by-function"),
-            app,
-            functions: BTreeMap::new(),
-        }
-    }
-
-    /// The function of a group, started when it is first asked for.
-    async fn function(&mut self, group: &'static str) -> &mut Function {
-        if !self.functions.contains_key(group) {
-            let function = Function::start(group, &self.variables()).await.unwrap();
-            self.functions.insert(group, function);
-        }
-        self.functions.get_mut(group).unwrap()
-    }
-
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        variables(self.app.config())
-    }
-
-    /// Sends an event to the function that it is for.
-    async fn by_function(&mut self, group: &'static str, event: Value) -> Told {
-        let (told, _) = self.answer(group, event).await;
-        told
-    }
-
-    async fn answer(&mut self, group: &'static str, event: Value) -> (Told, Value) {
-        let response = self.function(group).await.invoke(event).await;
-        let body = response["body"].as_str().unwrap_or_default();
-        let body = serde_json::from_str(body).unwrap_or_default();
-        (Told::by_function(&response, &self.by_function), body)
-    }
-
-    /// The same event both ways, changed alike; both answers must be equal.
-    async fn both(&mut self, group: &'static str, verb: &str, change: impl Fn(&mut Value)) -> Told {
-        let mut http = event::filled(group, verb, &self.over_http);
-        let mut lambda = event::filled(group, verb, &self.by_function);
-        change(&mut http);
-        change(&mut lambda);
-        let (over_http, body) = Told::over_http(&http, self.app.url(), &self.over_http).await;
-        learn(&mut self.over_http, verb, &body);
-        let (by_function, body) = self.answer(group, lambda).await;
-        learn(&mut self.by_function, verb, &body);
-        assert_eq!(by_function, over_http, "{group}/{verb}");
-        by_function
-    }
-}
-
-/// What the template sets, for this database.
-pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)> {
-    let secret = |value: &Option<secrecy::SecretString>| {
-        value
-            .as_ref()
-            .map(|value| value.expose_secret().to_owned())
-            .unwrap_or_default()
-    };
-    vec![
-        ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()),
-        (
-            "DATABASE_URL",
-            config.database_url.expose_secret().to_owned(),
-        ),
-        (
-            "DATABASE_POOL_MODE",
-            match config.database_pool_mode {
-                PoolMode::Session => "session".to_owned(),
-                PoolMode::Transaction => "transaction".to_owned(),
-            },
-        ),
-        ("SUPABASE_JWT_SECRET", secret(&config.jwt_secret)),
-        ("JWT_ISSUER", config.jwt_issuer.clone().unwrap_or_default()),
-        ("MASTER_KEYS", secret(&config.master_keys)),
-        ("EGRESS_ALLOW", config.egress_allow.clone()),
-        ("CORS_ORIGINS", config.cors_origins.join(",")),
-        ("PUBLIC_URL", config.public_url.clone().unwrap_or_default()),
-    ]
-}
-
-/// Ids that later events name.
-fn learn(fill: &mut Fill, verb: &str, body: &Value) {
-    let (name, id) = match verb {
-        "create_key" => ("KEY_ID", &body["id"]),
-        "execute" => ("EXECUTION_ID", &body["execution_id"]),
-        _ => return,
-    };
-    fill.insert(
-        name,
-        id.as_str()
-            .unwrap_or("00000000-0000-0000-0000-000000000000")
-            .to_owned(),
-    );
-}
-
 #[tokio::test]
 async fn every_operation_answers_as_over_http() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::with_weather().await;
     for (group, verb) in JOURNEY {
         let told = scene.both(group, verb, |_| {}).await;
         assert!(
@@ -387,7 +280,15 @@ async fn routes_match_only_without_the_stage() {
 
 #[tokio::test]
 async fn says_what_is_wrong_with_its_configuration() {
-    for group in ["system", "tools", "secrets", "workspaces", "analytics"] {
+    for group in [
+        "system",
+        "tools",
+        "orchestrate",
+        "mcp",
+        "secrets",
+        "workspaces",
+        "analytics",
+    ] {
         let variables = [
             ("DATABASE_URL", "mysql://db".to_owned()),
             ("LOG_LEVEL", "info".to_owned()),

@@ -6,13 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use reqwest::Method;
 use serde_json::Value;
 use stack::{Stack, root};
+use testkit::TestApp;
 
 use crate::lambda::event;
 
 /// Served, but no part of the API's own description.
 const UNDESCRIBED: [&str; 1] = ["/docs/{asset}"];
+
+/// The same answer at another address, in the file of the first.
+const BESIDE_ANOTHER: [&str; 2] = ["docs_asset", "metadata_of_mcp"];
 
 /// Set by the template or by Lambda, read by libraries.
 const NOT_OURS: [&str; 1] = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"];
@@ -62,7 +67,7 @@ fn every_operation_has_an_event_of_its_name() {
 fn every_operation_is_one_file() {
     let missing: Vec<String> = event::all()
         .into_iter()
-        .filter(|(_, verb)| verb != "docs_asset")
+        .filter(|(_, verb)| !BESIDE_ANOTHER.contains(&verb.as_str()))
         .map(|(group, verb)| format!("functions/{group}/src/{verb}.rs"))
         .filter(|file| !root().join(file).exists())
         .collect();
@@ -122,6 +127,79 @@ fn every_function_is_built_and_started_alike() {
     }
 }
 
+/// One mode a function: the gateway would wait for the whole of a stream, or hand out a stream's head as its body.
+#[test]
+fn the_routes_of_functions_that_stream_stream_and_no_others() {
+    let mut streaming = BTreeSet::new();
+    for function in Stack::read().functions() {
+        let binary = function.binary();
+        let program = root().join(format!("functions/{binary}/src/main.rs"));
+        let streams = fs::read_to_string(program)
+            .unwrap()
+            .contains("serve_streaming(");
+        let expected = match streams {
+            true => (Some("RESPONSE_STREAM".to_owned()), Some(900_000)),
+            false => (None, None),
+        };
+        for route in function.routes() {
+            assert_eq!(route.transfer, expected, "{} {}", route.method, route.path);
+        }
+        // Not longer than the gateway waits.
+        let longest = if streams { 900 } else { 29 };
+        assert_eq!(function.timeout(), longest, "{binary}");
+        if streams {
+            streaming.insert(binary);
+        }
+    }
+    assert_eq!(
+        streaming,
+        BTreeSet::from(["mcp".to_owned(), "orchestrate".to_owned()])
+    );
+}
+
+/// A run must be able to say that its time is over.
+#[test]
+fn a_run_ends_before_its_function() {
+    let stack = Stack::read();
+    let longest = stack.parameter("ModelDeadlineSeconds", "MaxValue").unwrap();
+    let function = stack
+        .functions()
+        .find(|function| function.binary() == "orchestrate")
+        .unwrap();
+    assert!(longest + 60 <= function.timeout(), "{longest}");
+}
+
+/// Defaults and bounds stand twice: in the template, where they are asked for, and where they are read.
+#[test]
+fn parameters_of_the_model_are_as_they_are_read() {
+    let stack = Stack::read();
+    let usual = runtime::config::ModelConfig::default();
+    for (name, variable, default) in [
+        ("ModelToolTokens", "MODEL_TOOL_TOKENS", usual.tool_tokens),
+        ("ModelMaxTurns", "MODEL_MAX_TURNS", usual.max_turns),
+        ("ModelTokenBudget", "MODEL_TOKEN_BUDGET", usual.token_budget),
+        (
+            "ModelDeadlineSeconds",
+            "MODEL_DEADLINE_SECONDS",
+            usual.deadline_s,
+        ),
+    ] {
+        let stands = |what| stack.parameter(name, what).unwrap();
+        assert_eq!(stands("Default"), i64::from(default), "{name}");
+        for (what, beyond) in [("MinValue", -1), ("MaxValue", 1)] {
+            let read = |value: i64| {
+                runtime::Config::from_lookup(|asked| match asked {
+                    "DATABASE_URL" => Some("postgres://localhost/x".to_owned()),
+                    asked if asked == variable => Some(value.to_string()),
+                    _ => None,
+                })
+            };
+            assert!(read(stands(what)).is_ok(), "{name} {what}");
+            assert!(read(stands(what) + beyond).is_err(), "{name} {what}");
+        }
+    }
+}
+
 #[test]
 fn sets_only_variables_that_are_read() {
     for function in Stack::read().functions() {
@@ -160,12 +238,15 @@ fn no_role_reaches_everything() {
     }
     // Who runs tools reads the tenants' secrets, who manages them changes them: below the prefix, and nowhere else.
     let tenants = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/tenants/*";
-    let [(tools, at_tools, reads), (secrets, at_secrets, keeps)] = others.as_slice() else {
-        panic!("{others:?}");
+    assert!(others.iter().all(|(_, resource, _)| *resource == tenants));
+    let (readers, keepers): (Vec<_>, Vec<_>) = others
+        .iter()
+        .partition(|(_, _, actions)| *actions == ["secretsmanager:GetSecretValue"]);
+    let roles: Vec<&str> = readers.iter().map(|(role, ..)| *role).collect();
+    assert_eq!(roles, ["ToolsRole", "OrchestrateRole", "McpRole"]);
+    let [("SecretsRole", _, keeps)] = keepers.as_slice() else {
+        panic!("{keepers:?}");
     };
-    assert_eq!((*tools, *secrets), ("ToolsRole", "SecretsRole"));
-    assert_eq!((*at_tools, *at_secrets), (tenants, tenants));
-    assert_eq!(*reads, ["secretsmanager:GetSecretValue"]);
     for action in keeps {
         let verb = action.strip_prefix("secretsmanager:").unwrap();
         let known = [
@@ -208,6 +289,23 @@ fn gateway_answers_are_problems_of_the_catalogue() {
         }
     }
     assert!(responses.iter().any(|(kind, ..)| *kind == "DEFAULT_5XX"));
+}
+
+/// Deployed, the gateway answers preflights; locally the routes do.
+#[tokio::test]
+async fn preflights_allow_what_they_allow_locally() {
+    let (_app, alice, _) = TestApp::with_two_workspaces().await;
+    let preflight = alice
+        .request(Method::OPTIONS, "/mcp")
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "POST");
+    let response = alice.send(preflight).await;
+    let locally = response.header("access-control-allow-headers").unwrap();
+    let deployed = Stack::read().allowed_headers();
+    for name in locally.split(',') {
+        assert!(deployed.iter().any(|allowed| allowed == name), "{name}");
+    }
+    assert!(locally.contains("mcp-method"), "{locally}");
 }
 
 #[test]

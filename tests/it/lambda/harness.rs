@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path as UrlPath, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -17,11 +17,24 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
-/// A guard against a binary that hangs; no figure of any test.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::streamed::{self, Streamed};
 
-/// What a function made of one event: the body of its `…/response`, or of its `…/error`.
-type Answer = Result<Value, Value>;
+/// A guard against a binary that hangs; no figure of any test.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The largest answer that Lambda takes whole, in bytes.
+const MAX_WHOLE: usize = 6 * 1024 * 1024;
+
+/// What a function made of one event.
+#[derive(Debug)]
+enum Answer {
+    /// The body of its `…/response`.
+    Whole(Value),
+    /// The head of its `…/response`, whose body still comes.
+    Streamed(Streamed),
+    /// The body of its `…/error`.
+    Failed(Value),
+}
 
 /// A running function.
 pub(crate) struct Function {
@@ -94,22 +107,42 @@ impl Function {
         self.output.lock().unwrap().clone()
     }
 
-    /// Sends one event and waits for the answer: for a REST API, status, headers and body.
+    /// Sends one event and waits for the whole answer, streamed or not: for a REST API, status, headers and body.
     ///
     /// # Panics
     /// When the invocation fails; the function's log is told.
     pub(crate) async fn invoke(&mut self, event: Value) -> Value {
+        match self.answer(event).await {
+            Answer::Whole(answer) => answer,
+            Answer::Streamed(answer) => answer.whole().await,
+            Answer::Failed(error) => self.broke(&error),
+        }
+    }
+
+    /// Sends one event and waits for the head of the answer, which must be streamed.
+    ///
+    /// # Panics
+    /// When the invocation fails, or the answer comes whole; the function's log is told.
+    pub(crate) async fn stream(&mut self, event: Value) -> Streamed {
+        match self.answer(event).await {
+            Answer::Streamed(answer) => answer,
+            other @ (Answer::Whole(_) | Answer::Failed(_)) => self.broke(&other),
+        }
+    }
+
+    fn broke(&self, how: &dyn std::fmt::Debug) -> ! {
+        panic!("{how:?}; the function printed:\n{}", self.printed())
+    }
+
+    async fn answer(&mut self, event: Value) -> Answer {
         self.count += 1;
         let id = format!("00000000-0000-4000-8000-{:012}", self.count);
         let (sender, answer) = oneshot::channel();
         self.waiting.lock().unwrap().insert(id.clone(), sender);
         self.events.send((id, event)).await.unwrap();
         match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(Ok(answer))) => answer,
-            other => panic!(
-                "{other:?}; the function printed:\n{}",
-                self.output.lock().unwrap()
-            ),
+            Ok(Ok(answer)) => answer,
+            other => self.broke(&other),
         }
     }
 }
@@ -188,16 +221,37 @@ async fn next(State(api): State<Api>) -> Response {
     (headers, axum::Json(event)).into_response()
 }
 
-async fn response(State(api): State<Api>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
-    deliver(&api, &id, Ok(serde_json::from_slice(&body).unwrap()))
-}
-
-async fn error(State(api): State<Api>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
+async fn response(
+    State(api): State<Api>,
+    UrlPath(id): UrlPath<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> StatusCode {
+    let is = |name: &str, what: &str| headers.get(name).is_some_and(|value| value == what);
+    if is("lambda-runtime-function-response-mode", "streaming") {
+        if !is(
+            "content-type",
+            "application/vnd.awslambda.http-integration-response",
+        ) {
+            return deliver(&api, &id, Answer::Failed("no head for the gateway".into()));
+        }
+        streamed::receive(body, |answer| {
+            deliver(&api, &id, Answer::Streamed(answer));
+        })
+        .await;
+        return StatusCode::ACCEPTED;
+    }
+    let whole = to_bytes(body, MAX_WHOLE).await.unwrap();
     deliver(
         &api,
         &id,
-        Err(serde_json::from_slice(&body).unwrap_or_default()),
+        Answer::Whole(serde_json::from_slice(&whole).unwrap()),
     )
+}
+
+async fn error(State(api): State<Api>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
+    let told = serde_json::from_slice(&body).unwrap_or_default();
+    deliver(&api, &id, Answer::Failed(told))
 }
 
 fn deliver(api: &Api, id: &str, answer: Answer) -> StatusCode {

@@ -22,6 +22,8 @@ pub(super) struct Route {
     pub(super) name: String,
     pub(super) method: String,
     pub(super) path: String,
+    /// `ResponseTransferMode` and `TimeoutInMillis`, as they stand there.
+    pub(super) transfer: (Option<String>, Option<i64>),
 }
 
 /// One function of the template.
@@ -39,6 +41,11 @@ impl Stack {
     fn resources(&self, kind: &str) -> impl Iterator<Item = (&str, &Yaml)> {
         entries(&self.0["Resources"])
             .filter(move |(_, resource)| resource["Type"].as_str() == Some(kind))
+    }
+
+    /// A number of a parameter: its `Default`, `MinValue` or `MaxValue`.
+    pub(super) fn parameter(&self, name: &str, what: &str) -> Option<i64> {
+        self.0["Parameters"][name][what].as_i64()
     }
 
     pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
@@ -74,6 +81,13 @@ impl Stack {
             }
         }
         found
+    }
+
+    /// Headers that pages of other origins may send.
+    pub(super) fn allowed_headers(&self) -> Vec<String> {
+        let cors = &self.0["Resources"]["Api"]["Properties"]["Cors"]["AllowHeaders"];
+        let listed = cors.as_str().unwrap().trim_matches('\'').split(',');
+        listed.map(str::to_ascii_lowercase).collect()
     }
 
     /// What the gateway answers by itself: its kind, status and JSON body.
@@ -118,7 +132,14 @@ impl Function<'_> {
             .collect()
     }
 
-    fn routes(&self) -> Vec<Route> {
+    /// Seconds after which Lambda ends it.
+    pub(super) fn timeout(&self) -> i64 {
+        let own = &self.resource["Properties"]["Timeout"];
+        let usual = self.globals["Timeout"].as_i64();
+        own.as_i64().or(usual).unwrap()
+    }
+
+    pub(super) fn routes(&self) -> Vec<Route> {
         entries(&self.resource["Properties"]["Events"])
             .map(|(name, event)| {
                 let properties = &event["Properties"];
@@ -128,6 +149,12 @@ impl Function<'_> {
                     name: snake(name),
                     method: properties["Method"].as_str().unwrap().to_owned(),
                     path: properties["Path"].as_str().unwrap().to_owned(),
+                    transfer: (
+                        properties["ResponseTransferMode"]
+                            .as_str()
+                            .map(str::to_owned),
+                        properties["TimeoutInMillis"].as_i64(),
+                    ),
                 }
             })
             .collect()
