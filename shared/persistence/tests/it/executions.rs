@@ -125,7 +125,6 @@ async fn lists_newest_first_by_tool_and_by_success() {
         let filter = Filter {
             run_id: None,
             tool_id,
-            run_id: None,
             success,
             before: before.map(|index: usize| ids[index]),
         };
