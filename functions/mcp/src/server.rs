@@ -75,7 +75,7 @@ impl Server {
         let catalog = catalog.map_err(|error| call::broken(&Problem::from(error)))?;
         let (tools, last) = catalog.part(Format::Mcp, after.as_ref(), PAGE, PAGE_BYTES);
         self.page.get_or_init(|| tools);
-        let mut result = ListToolsResult::default();
+        let mut result = ListToolsResult::with_all_items(Vec::new());
         result.next_cursor = last.map(|last| cursor::encode(LIST, &last));
         Ok(result)
     }
