@@ -3,6 +3,12 @@
 //! `cargo bench --workspace --bench offer -- DIRECTORY` with a directory of `OpenAPI` and Swagger descriptions. Queries are the
 //! hand-written ones beside this file and those that simple rules make of each operation's summary.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a command that prints figures, and ends where its data is not as it expects"
+)]
+
 use std::env;
 use std::hint::black_box;
 use std::path::Path;
