@@ -115,5 +115,10 @@ fn finish(request: &Captured, prompt: &str, answered: &[tell::Answered]) -> Repl
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "these are tests"
+)]
 mod tests;

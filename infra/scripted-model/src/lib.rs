@@ -31,7 +31,12 @@ mod server;
 mod step;
 mod strict;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "these are tests"
+)]
 mod tests;
 
 pub use captured::Captured;

@@ -25,6 +25,10 @@ impl Raw {
     }
 
     /// `Retry-After`, in seconds or as a date.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a number or a text, written where it stands"
+    )]
     pub fn retry_after(self, value: impl ToString) -> Self {
         self.header("retry-after", value.to_string())
     }

@@ -135,7 +135,8 @@ fn search(app: &TestApp, words: &[&str]) {
         for word in words {
             let found = small.find(*word).map(|at| {
                 let around = small.char_indices().map(|(index, _)| index);
-                let from = around.filter(|index| index + 200 < at).last().unwrap_or(0);
+                let mut before = around.filter(|index| index + 200 < at);
+                let from = before.next_back().unwrap_or(0);
                 small[from..].chars().take(400).collect::<String>()
             });
             assert_eq!(found, None, "{word} is in a request to the model");

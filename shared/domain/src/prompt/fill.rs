@@ -37,7 +37,7 @@ impl Prompt {
         let typed = |name: String, value: Value| {
             let variable = self.variables.iter().find(|known| known.name == name);
             match (variable, &value) {
-                (Some(variable), Value::String(text)) => (name, variable.from_text(text)),
+                (Some(variable), Value::String(text)) => (name, variable.read_text(text)),
                 (Some(_) | None, _) => (name, value),
             }
         };

@@ -240,7 +240,7 @@ impl Variable {
 
     /// A value that came as text, as MCP sends every argument: `"3"` of a number is 3. A text that is
     /// no value of the type stays as it is, and is refused as such.
-    pub(super) fn from_text(&self, text: &str) -> Value {
+    pub(super) fn read_text(&self, text: &str) -> Value {
         let typed = match self.kind {
             Kind::String => None,
             Kind::Number | Kind::Integer | Kind::Boolean => serde_json::from_str(text.trim()).ok(),

@@ -58,7 +58,7 @@ impl Run {
     }
 
     /// Runs until there is an answer, a failure, or nobody who waits, and writes that down.
-    pub(super) async fn to_the_end(mut self, cancelled: oneshot::Receiver<()>) -> Ending {
+    pub(super) async fn until_it_ends(mut self, cancelled: oneshot::Receiver<()>) -> Ending {
         let outcome = tokio::select! {
             outcome = self.answer() => outcome,
             _ = cancelled => Err(OrchestrateError::Cancelled),

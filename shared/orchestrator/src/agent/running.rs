@@ -37,7 +37,7 @@ impl Running {
         };
         let run = Run::new(rooms, caller, plan, ears);
         let task = async move {
-            let ending = run.to_the_end(cancelled).await;
+            let ending = run.until_it_ends(cancelled).await;
             // Nobody listens when it was cancelled.
             let _ = ended.send(ending);
         };

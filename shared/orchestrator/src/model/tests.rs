@@ -187,7 +187,11 @@ async fn a_connection_lost_before_the_answer_is_tried_again() {
 async fn a_failure_told_before_any_text_is_tried_again() {
     let failed = json!({ "type": "response.failed", "response": {
         "status": "failed", "error": { "code": "server_error", "message": "m" } } });
-    let server = Server::start(vec![events(&[failed.clone()]), events(&hello_events())]).await;
+    let server = Server::start(vec![
+        events(std::slice::from_ref(&failed)),
+        events(&hello_events()),
+    ])
+    .await;
     let (turn, _) = turn(&models(OutboundConfig::default()), &endpoint(&server), true).await;
     turn.unwrap();
     let text = json!({ "type": "response.output_text.delta", "delta": "Hel" });
@@ -371,8 +375,8 @@ async fn the_key_is_in_no_failure() {
     let (failed, _) = failure(
         true,
         vec![
-            events(&[error.clone()]),
-            events(&[error.clone()]),
+            events(std::slice::from_ref(&error)),
+            events(std::slice::from_ref(&error)),
             events(&[error]),
         ],
     )

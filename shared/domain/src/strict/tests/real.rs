@@ -172,7 +172,7 @@ fn most_real_operations_become_strict() {
         }
     }
     let refused: usize = unusable.values().sum();
-    println!("{made} of {usable} strict; {reasons:#?}; {refused} unusable {unusable:#?}");
+    eprintln!("{made} of {usable} strict; {reasons:#?}; {refused} unusable {unusable:#?}");
     assert!(usable > 1_000, "{usable}");
     let share = made * 1_000 / usable;
     assert!(share >= 800, "{share} per mille: {reasons:#?}");
