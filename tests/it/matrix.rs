@@ -75,9 +75,9 @@ const OPERATIONS: &[(&str, Needs)] = &[
     ("list_prompt_versions", Needs::Viewer),
     ("restore_prompt", Needs::Member),
     ("render_prompt", Needs::Viewer),
-    ("mcp", Needs::Member),
-    ("protected_resource", Needs::Public),
-    ("protected_resource_of_mcp", Needs::Public),
+    ("serve_mcp", Needs::Member),
+    ("protected_resource_metadata", Needs::Public),
+    ("protected_resource_metadata_of_mcp", Needs::Public),
     ("list_executions", Needs::Viewer),
     ("read_execution", Needs::Viewer),
 ];

@@ -67,7 +67,7 @@ fn answer(mcp: &Mcp, headers: &HeaderMap) -> Result<Json<ProtectedResource>, Pro
 ///
 /// RFC 9728, for clients that look at the root.
 #[utoipa::path(
-    get, path = "/.well-known/oauth-protected-resource", operation_id = "protected_resource", tag = "mcp",
+    get, path = "/.well-known/oauth-protected-resource", operation_id = "protected_resource_metadata", tag = "mcp",
     security(()),
     responses((status = 200, description = "The metadata.", body = ProtectedResource))
 )]
@@ -82,7 +82,7 @@ pub(crate) async fn metadata(
 ///
 /// RFC 9728, at the address that `WWW-Authenticate` of a 401 names.
 #[utoipa::path(
-    get, path = "/.well-known/oauth-protected-resource/mcp", operation_id = "protected_resource_of_mcp", tag = "mcp",
+    get, path = "/.well-known/oauth-protected-resource/mcp", operation_id = "protected_resource_metadata_of_mcp", tag = "mcp",
     security(()),
     responses((status = 200, description = "The metadata.", body = ProtectedResource))
 )]

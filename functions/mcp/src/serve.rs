@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest as _, FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
 use http::header::{
     ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE,
 };
@@ -30,7 +29,7 @@ const MAX_ANSWER: usize = 4 * MAX_BODY;
 /// Streamable HTTP without sessions, versions 2026-07-28, 2025-11-25 and 2025-06-18: `tools/list`, `tools/call`,
 /// `prompts/list`, `prompts/get`. Give a client this URL and a workspace API key.
 #[utoipa::path(
-    post, path = "/mcp", operation_id = "mcp", tag = "mcp",
+    post, path = "/mcp", operation_id = "serve_mcp", tag = "mcp",
     request_body(content = Object, description = "One JSON-RPC 2.0 message; no batches.",
         example = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" })),
     responses(
@@ -92,9 +91,7 @@ async fn read(request: Request) -> Result<Value, Response> {
 }
 
 fn refused(refusal: &Refusal) -> Response {
-    let mut response = json(refusal.body().to_string());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
+    web::problem::refused_message(json(refusal.body().to_string()))
 }
 
 /// The request as the protocol's library gets it: the message as it was understood here, and both kinds of answer accepted.

@@ -189,6 +189,11 @@ pub fn failed_execution(answer: impl IntoResponse) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, answer).into_response()
 }
 
+/// The answer to a message of another protocol (JSON-RPC) that makes no sense: 400, with a body of its own.
+pub fn refused_message(answer: impl IntoResponse) -> Response {
+    (StatusCode::BAD_REQUEST, answer).into_response()
+}
+
 /// An RFC 9457 problem: what every operation answers instead of its result when it fails.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]

@@ -95,11 +95,13 @@ async fn a_call_tells_its_progress_while_the_tool_still_runs() {
     let (_, first) = events.next().await.unwrap();
     assert_eq!(first["method"], "notifications/progress", "{first}");
     assert_eq!(first["params"]["progress"].as_f64(), Some(0.0));
+    let (_, second) = events.next().await.unwrap();
+    assert_eq!(second["params"]["progress"].as_f64(), Some(1.0), "{second}");
 
     open.send_replace(true);
     let rest = events.rest().await;
     assert_eq!(names(&rest), ["message", "message"]);
-    assert_eq!(rest[0].1["params"]["progress"].as_f64(), Some(1.0));
+    assert_eq!(rest[0].1["params"]["progress"].as_f64(), Some(2.0));
     assert_eq!(rest[1].1["result"]["structuredContent"]["degrees"], 3);
 }
 
