@@ -8,7 +8,7 @@ use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use orchestrator::{Ending, Event, Running};
+use orchestrator::{Ending, Event, OrchestrateError, Running};
 use serde_json::{Value, json};
 use web::Problem;
 
@@ -46,7 +46,7 @@ pub(crate) async fn answer(mut running: Running) -> Result<Response, Problem> {
         Ok(None) => {
             let ending = running.finish().await;
             if let Err(error) = ending.outcome {
-                return Err(failed::problem(error));
+                return Err(failed::problem(error).conversation(ending.id.0));
             }
             telling.ready.extend(end(ending));
         }
@@ -122,20 +122,31 @@ fn end(ending: Ending) -> [Sent; 2] {
             }
             named("response", &json!({ "text": answer.response }))
         }
-        Err(error) => named("error", &failure(&failed::problem(error))),
+        Err(error) => named("error", &failure(error)),
     };
     [last, named("done", &done)]
 }
 
-/// A problem as an event: its status cannot be told any more, its code can.
-fn failure(problem: &Problem) -> Value {
+/// A failure as an event: its status cannot be told any more, its code can.
+fn failure(error: OrchestrateError) -> Value {
+    let said = match &error {
+        OrchestrateError::Model(failure) => Some((failure.message.clone(), failure.hint.clone())),
+        OrchestrateError::Invalid(_)
+        | OrchestrateError::ConversationNotFound
+        | OrchestrateError::Registry(_)
+        | OrchestrateError::Database(_)
+        | OrchestrateError::Vault(_)
+        | OrchestrateError::Execute(_)
+        | OrchestrateError::Cancelled
+        | OrchestrateError::Broken => None,
+    };
+    let problem = failed::problem(error);
     let entry = problem.code().entry();
+    let (message, hint) =
+        said.unwrap_or_else(|| (problem.detail().to_owned(), entry.todo.to_owned()));
     let mut told = json!({
-        "code": entry.code, "title": entry.title, "message": problem.detail(), "hint": entry.todo, "status": entry.status,
+        "code": entry.code, "title": entry.title, "message": message, "hint": hint, "status": entry.status,
     });
-    if !problem.errors().is_empty() {
-        told["errors"] = json!(problem.errors());
-    }
     if let Some(wait) = problem.retry_after_seconds() {
         told["retry_after_s"] = wait.into();
     }

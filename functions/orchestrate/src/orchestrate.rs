@@ -143,6 +143,6 @@ pub(crate) async fn orchestrate(
         return events::answer(running).await;
     }
     let Ending { id, usage, outcome } = running.finish().await;
-    let answer = outcome.map_err(failed::problem)?;
+    let answer = outcome.map_err(|error| failed::problem(error).conversation(id.0))?;
     Ok(Json(OrchestrateResponse::new(id, usage, answer)).into_response())
 }

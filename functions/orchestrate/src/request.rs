@@ -10,6 +10,9 @@ use web::{Fields, FromFields, Problem};
 
 use crate::filled_prompt;
 
+/// Most tools that a request names.
+const MAX_TOOLS: usize = 500;
+
 /// What a model is asked.
 #[derive(Debug, ToSchema)]
 #[schema(as = OrchestrateRequest)]
@@ -70,6 +73,11 @@ impl FromFields for OrchestrateRequest {
 /// The ids; one that no tool can have is a fault with its place.
 fn tools(fields: &mut Fields) -> Option<Vec<ToolId>> {
     let names: Vec<String> = fields.optional("tools")?;
+    if names.len() > MAX_TOOLS {
+        let message = format!("\"tools\" names at most {MAX_TOOLS} tools");
+        fields.refuse("tools", message, "leave it out to offer all of them");
+        return None;
+    }
     let mut tools = Vec::with_capacity(names.len());
     for (place, name) in names.iter().enumerate() {
         match name.parse::<ToolId>() {

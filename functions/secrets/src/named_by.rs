@@ -1,19 +1,20 @@
-//! Which tools name a secret already, to which hosts they would send it, and whether an admin saved them.
+//! Which tools (or the model server) name a secret already, to which hosts they would send it, and whether an admin saved them.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::binding;
 use domain::caller::{Caller, Role};
+use domain::config::bound_host;
 use domain::ids::{SecretName, ToolId, UserId};
 use persistence::tools::SavedTool;
-use persistence::{Tx, keys, members, tools};
+use persistence::{Tx, keys, members, models, tools};
 use vault::NamingTool;
 use web::Problem;
 
 use crate::Secrets;
 
-/// The saved tools that name the secret. A tool whose host is not certain counts as saved by nobody.
+/// The saved tools that name the secret, and the workspace's model server if it does. A tool whose host is not certain counts as saved by nobody.
 pub(crate) async fn named_by(
     secrets: &Secrets,
     caller: &Caller,
@@ -28,13 +29,16 @@ pub(crate) async fn named_by(
             Some((tool.id.clone(), named.hosts))
         })
         .collect();
-    if naming.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut tx = secrets
         .db
         .begin_as(&caller.principal, Some(caller.workspace_id))
         .await?;
+    let model = models::of_workspace(&mut tx, caller.workspace_id).await?;
+    let model = model.filter(|model| model.api_key == name.as_str());
+    if naming.is_empty() && model.is_none() {
+        tx.commit().await?;
+        return Ok(Vec::new());
+    }
     let admins = Admins::read(&mut tx, caller).await?;
     let mut named_by = Vec::with_capacity(naming.len());
     for (id, hosts) in naming {
@@ -45,6 +49,14 @@ pub(crate) async fn named_by(
         });
     }
     tx.commit().await?;
+    // Only an admin sets the workspace's model server.
+    named_by.extend(model.and_then(|model| {
+        let url = model.base_url.parse().ok()?;
+        Some(NamingTool {
+            saved_by_admin: true,
+            hosts: vec![bound_host(&url)],
+        })
+    }));
     Ok(named_by)
 }
 

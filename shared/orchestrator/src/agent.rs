@@ -7,6 +7,7 @@
 mod ask;
 mod budget;
 mod calls;
+mod ears;
 mod ending;
 mod history;
 mod plan;
@@ -29,6 +30,7 @@ use persistence::Db;
 use registry::Registry;
 use secrecy::SecretString;
 use serde_json::Value;
+use tracing::{Instrument as _, Span};
 use url::Url;
 use vault::Vault;
 
@@ -221,8 +223,14 @@ impl Agent {
     /// # Errors
     /// What is wrong with the request; that there is no such conversation, no model server or no model; the database's.
     pub async fn start(&self, caller: Caller, ask: Ask) -> Result<Running, OrchestrateError> {
-        let plan = plan::made(&self.0, &caller, ask).await?;
-        Ok(Running::begin(Arc::clone(&self.0), caller, plan))
+        let rooms = Arc::clone(&self.0);
+        // A task of its own: whoever hangs up meanwhile leaves no beginning without an end.
+        let start = async move {
+            let plan = plan::made(&rooms, &caller, ask).await?;
+            Ok(Running::begin(rooms, caller, plan))
+        };
+        let started = tokio::spawn(start.instrument(Span::current())).await;
+        started.unwrap_or(Err(OrchestrateError::Broken))
     }
 }
 

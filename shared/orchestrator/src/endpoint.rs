@@ -1,13 +1,14 @@
 //! Which model server answers a workspace, and with which key.
 
 use domain::caller::Caller;
-use domain::config;
 use domain::egress::Policy;
 use domain::ids::{ConversationId, ExecutionId, SecretName, WorkspaceId};
 use domain::model::{ModelFailure, ModelFailureCode};
+use domain::{canonical, config};
 use persistence::Tx;
 use persistence::models;
 use persistence::models::ModelRow;
+use serde_json::Value;
 use url::Url;
 use vault::{Use, Vault};
 
@@ -23,6 +24,17 @@ pub enum Source {
     Operator(Endpoint),
     /// The workspace's own; its key is still sealed.
     Workspace(ModelRow),
+}
+
+impl Source {
+    /// Tells servers apart, and accounts at them: what one has sealed, another cannot open.
+    pub fn name(&self) -> String {
+        let (address, key) = match self {
+            Self::Operator(endpoint) => (endpoint.base_url.as_str(), ""),
+            Self::Workspace(own) => (own.base_url.as_str(), own.api_key.as_str()),
+        };
+        canonical::hash(&Value::from(vec![address, key]))
+    }
 }
 
 /// The workspace's own server if it has one, else the operator's; and its model for requests that name none.

@@ -62,6 +62,12 @@ impl Agent {
         };
         let base_url = endpoint.url().as_str().trim_end_matches('/');
         let host = endpoint.bound_host();
+        // First the binding: a key that could not be bound leaves the setting as it was.
+        let binding = Named {
+            name: setting.api_key.clone(),
+            hosts: Some(vec![host.clone()]),
+        };
+        self.vault().bind_on_save(caller, &[binding]).await?;
         let workspace = caller.workspace_id;
         let mut tx = self
             .db()
@@ -72,11 +78,6 @@ impl Agent {
         let detail = json!({ "host": host, "model": model, "secret": key.as_str() });
         audit::append(&mut tx, &entry(caller, "model.set", detail)).await?;
         tx.commit().await?;
-        let binding = Named {
-            name: setting.api_key.clone(),
-            hosts: Some(vec![host]),
-        };
-        self.vault().bind_on_save(caller, &[binding]).await?;
         Ok(set)
     }
 

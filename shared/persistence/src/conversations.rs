@@ -45,6 +45,8 @@ pub struct NewConversation<'a> {
     pub workspace_id: WorkspaceId,
     /// What it continues.
     pub previous_id: Option<ConversationId>,
+    /// Which model server answers it, as a hash.
+    pub server: &'a str,
     /// The model's name at its provider; 1 to 256 characters.
     pub model: &'a str,
     /// What was asked.
@@ -125,6 +127,8 @@ row! {
     /// What a run needs of the conversation that it continues.
     #[derive(PartialEq)]
     pub struct History {
+        /// Which model server answered it, as a hash.
+        pub server: Option<String>,
         /// The model that wrote it.
         pub model: String,
         /// `running`, `succeeded`, `failed` or `cancelled`.
@@ -135,8 +139,8 @@ row! {
 }
 
 const START: &str = "
-    insert into orchestration.conversations (id, workspace_id, previous_id, model, prompt)
-    values ($1, $2, $3, $4, $5)
+    insert into orchestration.conversations (id, workspace_id, previous_id, model, prompt, server)
+    values ($1, $2, $3, $4, $5, $6)
     returning id::text as id";
 
 const FINISH: &str = "
@@ -158,7 +162,7 @@ const BY_ID: &str = "
       and c.id = $2";
 
 const HISTORY: &str = "
-    select c.model, c.status, c.items
+    select c.server, c.model, c.status, c.items
     from orchestration.conversations c
     where c.workspace_id = $1
       and c.id = $2";
@@ -179,6 +183,29 @@ const ABANDON: &str = r#"
     )
     returning c.id::text as id"#;
 
+const INTERRUPT: &str = r#"
+    update orchestration.conversations c
+    set status = 'failed', finished_at = now(),
+        error = '{"code":"interrupted","message":"Whoever asked may not write here any more.","hint":"Ask again."}'
+    where c.workspace_id = $1
+      and c.id = $2
+      and c.status = 'running'
+    returning c.id::text as id"#;
+
+/// Two sweeps at once take different rows.
+const EXPIRE: &str = "
+    delete from orchestration.conversations c
+    where c.id in (
+        select x.id
+        from orchestration.conversations x
+        where x.created_at < now() - make_interval(days => $1)
+          and x.status <> 'running'
+        order by x.created_at
+        limit $2
+        for update skip locked
+    )
+    returning c.id::text as id";
+
 pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("conversations::start", START, Authenticated, Affected),
     statement!("conversations::finish", FINISH, Authenticated, Affected),
@@ -190,6 +217,8 @@ pub(crate) const STATEMENTS: &[Statement] = &[
     ),
     statement!("conversations::history", HISTORY, Authenticated, History),
     statement!("conversations::abandon", ABANDON, ServiceRole, Affected),
+    statement!("conversations::interrupt", INTERRUPT, ServiceRole, Affected),
+    statement!("conversations::expire", EXPIRE, ServiceRole, Affected),
 ];
 
 /// Writes down that a run begins.
@@ -202,7 +231,8 @@ pub async fn start(tx: &mut Tx, new: &NewConversation<'_>) -> Result<(), Error> 
         .bind(new.workspace_id.0)
         .bind(new.previous_id.map(|id| id.0))
         .bind(new.model)
-        .bind(new.prompt);
+        .bind(new.prompt)
+        .bind(new.server);
     tx.one(query).await.map(drop)
 }
 
@@ -267,6 +297,30 @@ pub async fn history(
 pub async fn abandon(tx: &mut Tx, most: i64) -> Result<usize, Error> {
     let ended: Vec<Affected> = tx.all(query_as(ABANDON).bind(most)).await?;
     Ok(ended.len())
+}
+
+/// Ends one run whose asking person lost the right to write its end; as the system.
+///
+/// # Errors
+/// The database's.
+pub async fn interrupt(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    id: ConversationId,
+) -> Result<(), Error> {
+    let query = query_as::<_, Affected>(INTERRUPT)
+        .bind(workspace.0)
+        .bind(id.0);
+    tx.maybe(query).await.map(drop)
+}
+
+/// Removes conversations that are so many days old, `most` at once; as the system. Answers how many.
+///
+/// # Errors
+/// The database's.
+pub async fn expire(tx: &mut Tx, days: i32, most: i64) -> Result<usize, Error> {
+    let query = query_as::<_, Affected>(EXPIRE).bind(days).bind(most);
+    Ok(tx.all(query).await?.len())
 }
 
 /// As the database counts.

@@ -23,6 +23,10 @@ const KEYED: i64 = 1_000;
 /// Runs of the agent loop that one round ends because their process died.
 const RUNS: i64 = 100;
 
+/// Conversations that one round removes, and after how many days.
+const CONVERSATIONS: i64 = 500;
+const CONVERSATION_DAYS: i32 = 90;
+
 /// What one round did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -36,7 +40,7 @@ pub struct Swept {
     pub settled: u64,
     /// Rests of large outputs whose day is over.
     pub expired_outputs: u64,
-    /// Keys, places within limits and consents whose time is over.
+    /// Keys, places within limits, consents and conversations whose time is over.
     pub forgotten: u64,
     /// Runs of the agent loop whose process died, and which are marked as failed now.
     pub interrupted: u64,
@@ -104,12 +108,14 @@ async fn interrupted(db: &Db) -> Result<usize, persistence::Error> {
     Ok(interrupted)
 }
 
-/// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.
+/// Forgets what the ledger remembers and the limits count no more, consents that were not finished, and old conversations.
 async fn forget(db: &Db) -> Result<usize, persistence::Error> {
     let mut tx = db.begin_system().await?;
     let keys = persistence::idempotency::expire(&mut tx, KEYED).await?;
     let slots = persistence::limits::expire(&mut tx, KEYED).await?;
     let consents = persistence::authorizations::expire(&mut tx, KEYED).await?;
+    let conversations =
+        persistence::conversations::expire(&mut tx, CONVERSATION_DAYS, CONVERSATIONS).await?;
     tx.commit().await?;
-    Ok(keys + slots + consents)
+    Ok(keys + slots + consents + conversations)
 }

@@ -10,6 +10,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 pub use code::{CATALOGUE, Code, Entry};
 
@@ -23,6 +24,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<Fault>,
     current: Option<Current>,
+    conversation_id: Option<Uuid>,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -45,6 +47,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             current: None,
+            conversation_id: None,
             header: None,
         }
     }
@@ -87,6 +90,13 @@ impl Problem {
             version,
             hash: hash.into(),
         });
+        self
+    }
+
+    /// The same problem of a run that can be read: `GET /api/v1/conversations/{id}`.
+    #[must_use]
+    pub fn conversation(mut self, id: Uuid) -> Self {
+        self.conversation_id = Some(id);
         self
     }
 
@@ -138,6 +148,7 @@ impl Problem {
             request_id,
             errors: &self.errors,
             current: self.current.as_ref(),
+            conversation_id: self.conversation_id,
         };
         // Plain text and numbers always serialise.
         serde_json::to_string(&body).unwrap_or_default()
@@ -225,6 +236,9 @@ pub(crate) struct ProblemBody<'a> {
     /// The current version, where the conflict is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<&'a Current>,
+    /// The run that failed, where the problem is one's: `GET /api/v1/conversations/{id}` tells what it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<Uuid>,
 }
 
 /// One fault of a request, with the way to mend it.

@@ -178,3 +178,38 @@ async fn a_run_whose_process_died_is_marked_by_the_sweep() {
         (&json!("failed"), &json!("interrupted"))
     );
 }
+
+#[tokio::test]
+async fn another_server_gets_no_reasoning_that_it_cannot_open() {
+    let (app, alice) = TestApp::with_model().await;
+    app.model().then(think("So").say("Hello."));
+    let first = answered(&alice, &prompt("Hi")).await;
+    // The same model's name, at a server of the workspace's own.
+    let key = json!({ "name": "OWN_KEY", "value": "sk-own-key-0123456789", "allowed_hosts": [app.model().host_port()] });
+    assert_eq!(alice.post("/api/v1/secrets", &key).await.status(), 201);
+    let own = json!({ "base_url": app.model().base_url(), "model": "gpt-scripted", "api_key_ref": "${OWN_KEY}" });
+    assert_eq!(alice.put("/api/v1/model", &own).await.status(), 200);
+    app.model().then(say("Again."));
+    answered(&alice, &then(&first, "And?")).await;
+    let last = app.model().last_request().unwrap();
+    assert_eq!(last.body["model"], "gpt-scripted");
+    assert!(!last.text.contains("encrypted_content\":"), "{}", last.text);
+    assert!(last.items().iter().all(|item| item["type"] == "message"));
+}
+
+#[tokio::test]
+async fn conversations_are_kept_for_ninety_days() {
+    let (app, alice) = TestApp::with_model().await;
+    app.model().then(say("Hello.")).then(say("Again."));
+    let first = answered(&alice, &prompt("Hi")).await;
+    let second = answered(&alice, &then(&first, "And?")).await;
+    let path = |of: &Value| format!("/api/v1/conversations/{}", of["id"].as_str().unwrap());
+    app.sql(
+        "update orchestration.conversations set created_at = now() - interval '91 days' where previous_id is null",
+    );
+    app.sweeps().await;
+    assert_eq!(alice.get(&path(&first)).await.status(), 404);
+    let kept = alice.get(&path(&second)).await;
+    assert_eq!(kept.status(), 200);
+    assert!(kept.json().get("previous_id").is_none());
+}

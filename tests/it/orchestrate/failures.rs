@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use testkit::scripted_model::{
-    Cause, Step, call, context_length_exceeded, error, hang_up, raw, say, status,
+    Cause, Step, call, context_length_exceeded, error, hang_up, raw, say, sse, status,
 };
 use testkit::{TestApp, upstream::Reply};
 
@@ -92,6 +92,15 @@ async fn each_failure_is_a_problem_with_its_code_and_advice() {
             "{}",
             problem.text()
         );
+        let id = problem.json()["conversation_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let conversation = alice
+            .get(&format!("/api/v1/conversations/{id}"))
+            .await
+            .json();
+        assert_eq!(conversation["error"]["code"], code, "{conversation}");
         let detail = problem.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.len() > 20, "{detail}");
         assert!(!problem.text().contains("sk-"), "{}", problem.text());
@@ -242,4 +251,29 @@ async fn a_database_that_is_gone_ends_the_run_and_says_so() {
         (response.status().as_u16(), response.code().as_str()),
         (503, "database_unavailable")
     );
+}
+
+#[tokio::test]
+async fn what_a_model_server_writes_oddly_breaks_nothing() {
+    let (app, alice) = TestApp::with_model().await;
+    let text = r#"{"id":"r","status":"completed","output":[{"type":"message","id":"msg_1","role":"assistant",
+        "status":"completed","content":[{"type":"output_text","text":"half \ud800 pair","annotations":[]}]}]}"#;
+    app.model().then(raw(200, "application/json", text));
+    let answer = answered(&alice, &prompt("Hi")).await;
+    assert_eq!(answer["response"], "half \u{fffd} pair");
+    // Numbers that no list has.
+    let item = json!({ "type": "message", "id": "msg_1", "role": "assistant", "content": [] });
+    let done =
+        json!({ "type": "response.output_item.done", "output_index": u64::MAX, "item": item });
+    let next = json!({ "type": "response.output_item.done", "item": item });
+    app.model()
+        .then(sse(format!("data: {done}\n\ndata: {next}\n\n")));
+    let response = alice.post(STREAM, &prompt("Hi")).await;
+    assert_eq!(
+        (response.status().as_u16(), response.code().as_str()),
+        (503, "model_invalid_answer")
+    );
+    let running =
+        app.sql("select count(*) from orchestration.conversations where status = 'running'");
+    assert_eq!(running.single(), Some("0"));
 }

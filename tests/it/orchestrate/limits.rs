@@ -175,5 +175,8 @@ async fn a_request_that_makes_no_sense_is_told_all_its_faults() {
         faults.sort_unstable();
         assert_eq!(told, faults, "{body}");
     }
+    let many: Vec<String> = (0..50_000).map(|n| format!("t{n}")).collect();
+    let problem = refused(&alice, &json!({ "prompt": "Hi", "tools": many })).await;
+    assert_eq!(problem.json()["errors"].as_array().unwrap().len(), 1);
     assert!(app.model().requests().is_empty());
 }

@@ -190,3 +190,28 @@ async fn a_model_that_goes_in_circles_has_to_answer() {
     assert_eq!(last.body["tool_choice"], "none");
     assert_eq!(app.upstream().requests().len(), 1);
 }
+
+#[tokio::test]
+async fn arguments_that_never_fit_end_in_an_answer() {
+    let (app, alice) = TestApp::with_model().await;
+    let city = json!({ "type": "object", "properties": { "city": { "type": "string", "minLength": 3 } }, "required": ["city"] });
+    alice
+        .registers(ToolBuilder::post("/order").id("order").input(city))
+        .await;
+    // Always the same: it is told what is wrong each time, since nothing was called.
+    for _ in 0..3 {
+        app.model().then(call([("order", json!({ "city": "SF" }))]));
+    }
+    app.model().then(say("I cannot."));
+    let answer = answered(&alice, &prompt("Order")).await;
+    let calls = answer["tool_calls"].as_array().unwrap();
+    assert!(
+        calls
+            .iter()
+            .all(|call| call["error"]["code"] == "invalid_input"),
+        "{answer}"
+    );
+    assert_eq!(calls.len(), 3);
+    let last = app.model().last_request().unwrap();
+    assert_eq!(last.body["tool_choice"], "none");
+}

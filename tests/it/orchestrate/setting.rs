@@ -91,6 +91,17 @@ async fn a_key_that_is_missing_or_bound_elsewhere_is_told() {
     let problem = refused(&alice, &prompt("Hi")).await;
     assert_eq!(problem.code(), "model_not_configured");
     assert!(problem.text().contains("OWN_KEY"), "{}", problem.text());
+    // Stored after the setting names it, it is bound to the server's host.
+    alice.stores_secret("OWN_KEY", KEY).await;
+    let secrets = alice.get("/api/v1/secrets").await.json();
+    assert_eq!(
+        secrets["secrets"][0]["allowed_hosts"],
+        json!([own.host_port()])
+    );
+    own.then(say("Hello."));
+    answered(&alice, &prompt("Hi")).await;
+    assert_eq!(alice.delete("/api/v1/secrets/OWN_KEY").await.status(), 204);
+    let before = own.requests().len();
     let elsewhere =
         json!({ "name": "OWN_KEY", "value": KEY, "allowed_hosts": ["api.example.com"] });
     assert_eq!(
@@ -99,7 +110,7 @@ async fn a_key_that_is_missing_or_bound_elsewhere_is_told() {
     );
     let problem = refused(&alice, &prompt("Hi")).await;
     assert_eq!(problem.code(), "model_egress_blocked");
-    assert!(own.requests().is_empty());
+    assert_eq!(own.requests().len(), before);
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ pub const MAX_TURNS: u32 = 50;
 /// Longest name of a model, in characters.
 const MAX_MODEL: usize = 256;
 
+/// Unknown members of `text_format` that are told.
+const MOST_UNKNOWN: usize = 20;
+
 /// Least tokens of a run: fewer hold no question and answer.
 const LEAST_TOKENS: u64 = 500;
 
@@ -85,6 +88,7 @@ pub fn text_format_faults(format: &Value) -> Vec<Fault> {
     for name in members
         .keys()
         .filter(|name| !known.contains(&name.as_str()))
+        .take(MOST_UNKNOWN)
     {
         let pointer = format!(
             "/text_format/{}",

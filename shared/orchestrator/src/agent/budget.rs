@@ -68,9 +68,10 @@ impl Budget {
     /// The failure of a run whose tokens are used up.
     pub(super) fn exceeded(&self) -> ModelFailure {
         let Self { most, spent, .. } = self;
+        let next = self.known.saturating_add(self.fresh);
         ModelFailure::new(
             ModelFailureCode::BudgetExceeded,
-            format!("The run's tokens are used up: {spent} of {most} were spent, and the rest holds no further answer."),
+            format!("The run's tokens are used up: {spent} of {most} were spent, and the next request takes about {next} before its answer."),
             "Ask for less at once, name fewer tools, let tools return less (output.max_tokens), or give a larger token_budget.",
         )
         .detail("spent_tokens", *spent)

@@ -1,6 +1,9 @@
 //! The calls of one turn: understood in order, made together, told in order.
 
 use domain::binding;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use domain::caller::Door;
 use domain::failure::{Failure, FailureCode};
 use domain::ids::ToolId;
@@ -37,6 +40,28 @@ enum What {
     Refuse(Failure),
 }
 
+/// The calls of one turn, by their places in it: what was begun is kept whatever ends the run.
+#[derive(Default)]
+pub(super) struct Made(Mutex<BTreeMap<usize, State>>);
+
+/// How far a call is.
+enum State {
+    Begun(ToolCall),
+    Over(Box<Done>),
+}
+
+impl Made {
+    fn set(&self, place: usize, state: State) {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        made.insert(place, state);
+    }
+
+    fn take(&mut self) -> BTreeMap<usize, State> {
+        let made = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(made)
+    }
+}
+
 /// A call that is over.
 struct Done {
     call: ToolCall,
@@ -46,6 +71,8 @@ struct Done {
     made: bool,
     /// The same call may be made once more.
     again: bool,
+    /// It does not count as made.
+    forget: bool,
     cut: Option<Cut>,
     notes: Vec<String>,
     /// Why the run cannot go on.
@@ -63,13 +90,18 @@ impl Run {
             .map(|call| self.understand(call))
             .collect();
         let run = &*self;
-        let made = stream::iter(understood.into_iter().map(|call| run.make(call)));
-        let done: Vec<Done> = made.buffered(TOGETHER).collect().await;
-        let idle = done.iter().all(|done| !done.made);
+        let made = understood.into_iter().enumerate();
+        let made = stream::iter(made.map(|(place, call)| run.make(place, call)));
+        made.for_each_concurrent(TOGETHER, |call| call).await;
+        let mut idle = true;
         let mut stopped = None;
-        for mut done in done {
-            stopped = stopped.or(done.stopped.take());
-            self.take(done);
+        for state in self.turn.take().into_values() {
+            // All have ended: none is under way.
+            if let State::Over(mut done) = state {
+                idle &= !done.made;
+                stopped = stopped.or(done.stopped.take());
+                self.take(*done);
+            }
         }
         if self.repetition.turn_ended(idle) && self.plan.request.may_call {
             self.plan.request.may_call = false;
@@ -117,7 +149,18 @@ impl Run {
         }
     }
 
-    async fn make(&self, understood: Understood) -> Done {
+    /// Puts what was done of a turn that did not come to its end into the conversation; calls that were under way are left, and what
+    /// became of them stands in their executions.
+    pub(super) fn keep_what_was_done(&mut self) {
+        for state in self.turn.take().into_values() {
+            match state {
+                State::Over(done) => self.take(*done),
+                State::Begun(call) => self.kept_calls.push(call),
+            }
+        }
+    }
+
+    async fn make(&self, place: usize, understood: Understood) {
         let Understood {
             call_id,
             tool,
@@ -131,17 +174,20 @@ impl Run {
             input: input.clone(),
         });
         let made = !matches!(what, What::Refuse(_));
+        let call = ToolCall {
+            tool,
+            input,
+            outcome: Err(left_alone()),
+            execution_time_ms: 0,
+        };
+        self.turn.set(place, State::Begun(call.clone()));
         let mut done = Done {
-            call: ToolCall {
-                tool,
-                input,
-                outcome: Ok(Value::Null),
-                execution_time_ms: 0,
-            },
+            call,
             call_id,
             key,
             made,
             again: true,
+            forget: false,
             cut: None,
             notes: Vec::new(),
             stopped: None,
@@ -156,7 +202,7 @@ impl Run {
             call_id: done.call_id.clone(),
             outcome: done.call.outcome.clone(),
         });
-        done
+        self.turn.set(place, State::Over(Box::new(done)));
     }
 
     async fn execute(&self, id: &ToolId, done: &mut Done) {
@@ -204,7 +250,9 @@ impl Run {
             }
             Err(error) => {
                 let (failure, stopped) = refused(error);
-                done.again = failure.retryable;
+                // Nothing was called: with other arguments, or later, it is a call like any other.
+                done.made = false;
+                done.forget = true;
                 done.call.outcome = Err(failure);
                 done.stopped = stopped;
             }
@@ -219,11 +267,14 @@ impl Run {
             key,
             made,
             again,
+            forget,
             cut,
             notes,
             stopped: _,
         } = done;
-        if made {
+        if forget {
+            self.repetition.forget(key);
+        } else if made {
             self.repetition.settle(key, again);
         }
         let tool = call.tool.parse::<ToolId>().ok();
@@ -267,6 +318,13 @@ impl Run {
         });
         self.calls.push(call);
     }
+}
+
+/// What stands in the place of an outcome while a call is under way.
+fn left_alone() -> Failure {
+    let message = "The run ended while this call was under way.";
+    let hint = "Its execution, found by run_id, says what became of it.";
+    Failure::new(FailureCode::UnknownOutcome, message, hint)
 }
 
 /// Arguments as they are told when no tool is run with them.

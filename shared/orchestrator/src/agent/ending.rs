@@ -65,10 +65,14 @@ impl Run {
             .await?;
         let finished = conversations::finish(&mut tx, workspace, id, &ending).await?;
         tx.commit().await?;
-        if !finished {
-            tracing::warn!(conversation_id = %id, "a run ended that was not running any more");
+        if finished {
+            return Ok(());
         }
-        Ok(())
+        // Whoever asked may not write here any more: a member who was let go meanwhile.
+        let mut tx = self.rooms.db.begin_system().await?;
+        conversations::interrupt(&mut tx, workspace, id).await?;
+        tx.commit().await?;
+        Err(persistence::Error::Forbidden)
     }
 }
 

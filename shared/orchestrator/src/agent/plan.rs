@@ -69,10 +69,12 @@ pub(super) async fn made(
     let (source, usual) = endpoint::source(&mut tx, workspace, rules).await?;
     let model = ask.model.or(usual);
     let model = model.ok_or_else(|| OrchestrateError::Model(endpoint::no_model()))?;
+    let server = source.name();
     let earlier = match ask.previous_id {
         Some(previous) => {
             let found = conversations::history(&mut tx, workspace, previous).await?;
-            continued(found.ok_or(OrchestrateError::ConversationNotFound)?, &model)?
+            let found = found.ok_or(OrchestrateError::ConversationNotFound)?;
+            continued(found, &server, &model)?
         }
         None => Vec::new(),
     };
@@ -80,6 +82,7 @@ pub(super) async fn made(
         id,
         workspace_id: workspace,
         previous_id: ask.previous_id,
+        server: &server,
         model: &model,
         prompt: &ask.prompt,
     };
@@ -88,7 +91,7 @@ pub(super) async fn made(
 
     let request = TurnRequest {
         model,
-        instructions: instructions(&offer, ask.instructions),
+        instructions: instructions(&offer, &earlier, ask.instructions),
         input: history::opening(earlier, &ask.before, &ask.prompt),
         tools: offer.definitions().to_vec(),
         may_call: true,
@@ -110,13 +113,14 @@ pub(super) async fn made(
 }
 
 /// The items that are gone on from.
-fn continued(history: History, model: &str) -> Result<Vec<Value>, OrchestrateError> {
+fn continued(history: History, server: &str, model: &str) -> Result<Vec<Value>, OrchestrateError> {
+    let same = history.model == model && history.server.as_deref() == Some(server);
     let refused = |message: &str, hint: &str| {
         let fault = Fault::new("/previous_id", "invalid_value", message).hint(hint);
         Err(OrchestrateError::Invalid(vec![fault]))
     };
     match (history.status.as_str(), history.items) {
-        ("succeeded", Value::Array(items)) if history.model == model => Ok(items),
+        ("succeeded", Value::Array(items)) if same => Ok(items),
         ("succeeded", Value::Array(items)) => Ok(history::for_another_model(items)),
         ("succeeded", _) => refused(
             "that conversation is too large to be continued",
@@ -133,8 +137,9 @@ fn continued(history: History, model: &str) -> Result<Vec<Value>, OrchestrateErr
     }
 }
 
-fn instructions(offer: &Offer, own: Option<String>) -> Option<String> {
-    if offer.definitions().is_empty() {
+fn instructions(offer: &Offer, earlier: &[Value], own: Option<String>) -> Option<String> {
+    let is_output = |item: &Value| item["type"] == "function_call_output";
+    if offer.definitions().is_empty() && !earlier.iter().any(is_output) {
         return own;
     }
     Some(match own {

@@ -78,6 +78,11 @@ impl Repetition {
         }
     }
 
+    /// Says that nothing was called after all.
+    pub(super) fn forget(&mut self, key: Key) {
+        self.made.remove(&key.0);
+    }
+
     /// Says whether anything was done in a turn. True: the model goes in circles.
     pub(super) const fn turn_ended(&mut self, idle: bool) -> bool {
         self.idle = if idle { self.idle + 1 } else { 0 };

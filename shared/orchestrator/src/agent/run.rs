@@ -1,15 +1,18 @@
 //! The loop: ask the model, make its calls, ask again, until it answers or something ends the run.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use domain::caller::Caller;
 use domain::model::{ModelFailure, ModelFailureCode, Usage};
 use domain::tokens;
+use futures_util::FutureExt as _;
 use serde_json::Value;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::calls::Made;
+use super::ears::Mouth;
 use super::plan::Plan;
 use super::repetition::Repetition;
 use super::{Answer, Ending, Event, Inner, OrchestrateError, ToolCall, ask};
@@ -22,10 +25,12 @@ pub(super) struct Run {
     pub(super) caller: Caller,
     pub(super) plan: Plan,
     /// Who hears what happens; none: only the end is waited for.
-    ears: Option<UnboundedSender<Event>>,
+    mouth: Option<Arc<Mouth>>,
     /// Items of the conversation that are kept otherwise than they were sent.
     pub(super) instead: BTreeMap<usize, Value>,
     pub(super) repetition: Repetition,
+    /// The calls of the turn that is under way.
+    pub(super) turn: Made,
     pub(super) calls: Vec<ToolCall>,
     /// The same, as they are kept.
     pub(super) kept_calls: Vec<ToolCall>,
@@ -36,19 +41,15 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(
-        rooms: Arc<Inner>,
-        caller: Caller,
-        plan: Plan,
-        ears: Option<UnboundedSender<Event>>,
-    ) -> Self {
+    pub(super) fn new(rooms: Arc<Inner>, caller: Caller, plan: Plan, mouth: Option<Mouth>) -> Self {
         Self {
             rooms,
             caller,
             plan,
-            ears,
+            mouth: mouth.map(Arc::new),
             instead: BTreeMap::new(),
             repetition: Repetition::default(),
+            turn: Made::default(),
             calls: Vec::new(),
             kept_calls: Vec::new(),
             warnings: Vec::new(),
@@ -59,10 +60,10 @@ impl Run {
 
     /// Runs until there is an answer, a failure, or nobody who waits, and writes that down.
     pub(super) async fn until_it_ends(mut self, cancelled: oneshot::Receiver<()>) -> Ending {
-        let outcome = tokio::select! {
-            outcome = self.answer() => outcome,
-            _ = cancelled => Err(OrchestrateError::Cancelled),
-        };
+        let running = AssertUnwindSafe(self.until_answered(cancelled)).catch_unwind();
+        // What panicked has been logged; the conversation is ended like any other.
+        let outcome = running.await.unwrap_or(Err(OrchestrateError::Broken));
+        self.keep_what_was_done();
         let outcome = self.written_down(outcome).await;
         tracing::info!(
             conversation_id = %self.plan.id,
@@ -91,11 +92,29 @@ impl Run {
         }
     }
 
+    /// The answer, unless nobody waits for it any more: the handle is gone, or its reader fell too far behind.
+    async fn until_answered(
+        &mut self,
+        cancelled: oneshot::Receiver<()>,
+    ) -> Result<String, OrchestrateError> {
+        let mouth = self.mouth.clone();
+        let stalled = async {
+            match &mouth {
+                Some(mouth) => mouth.overflow().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            outcome = self.answer() => outcome,
+            _ = cancelled => Err(OrchestrateError::Cancelled),
+            () = stalled => Err(OrchestrateError::Cancelled),
+        }
+    }
+
     /// Tells an event to whoever hears it.
     pub(super) fn tell(&self, event: impl FnOnce() -> Event) {
-        if let Some(ears) = &self.ears {
-            // Who went away has dropped the run, too: it ends at its next pause.
-            let _ = ears.send(event());
+        if let Some(mouth) = &self.mouth {
+            mouth.tell(event());
         }
     }
 
@@ -125,7 +144,7 @@ impl Run {
         if self.turns >= self.plan.max_turns && self.plan.request.may_call {
             // The last turn is for the answer: results of further calls could not be told any more.
             self.plan.request.may_call = false;
-            if self.turns > 1 {
+            if self.turns > 1 || !self.plan.request.tools.is_empty() {
                 let most = self.plan.max_turns;
                 let note = format!(
                     "The run reached its {most} turns (max_turns), so the model had to answer without further tools."
@@ -139,12 +158,11 @@ impl Run {
             .reserve()
             .map_err(OrchestrateError::Model)?;
         self.plan.request.max_output_tokens = limit;
-        let ears = self.ears.clone();
+        let mouth = self.mouth.clone();
         let mut on_text = |text: &str| {
-            if let Some(ears) = &ears {
-                let _ = ears.send(Event::Delta {
-                    text: text.to_owned(),
-                });
+            if let Some(mouth) = &mouth {
+                let text = text.to_owned();
+                mouth.tell(Event::Delta { text });
             }
         };
         let (models, workspace) = (&self.rooms.models, self.caller.workspace_id);

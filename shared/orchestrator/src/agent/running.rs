@@ -5,9 +5,10 @@ use std::sync::Arc;
 use domain::caller::Caller;
 use domain::ids::ConversationId;
 use domain::model::Usage;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
+use super::ears::{self, Ears};
 use super::plan::Plan;
 use super::run::Run;
 use super::{Ending, Event, Inner, OrchestrateError};
@@ -16,7 +17,7 @@ use super::{Ending, Event, Inner, OrchestrateError};
 #[derive(Debug)]
 pub struct Running {
     id: ConversationId,
-    events: Option<mpsc::UnboundedReceiver<Event>>,
+    events: Option<Ears>,
     ending: oneshot::Receiver<Ending>,
     /// Dropped together with the rest.
     _cancel: oneshot::Sender<()>,
@@ -28,14 +29,14 @@ impl Running {
         let (cancel, cancelled) = oneshot::channel();
         let (ended, ending) = oneshot::channel();
         let id = plan.id;
-        let (ears, events) = match plan.request.stream {
+        let (mouth, events) = match plan.request.stream {
             true => {
-                let (ears, events) = mpsc::unbounded_channel();
-                (Some(ears), Some(events))
+                let (mouth, ears) = ears::pair();
+                (Some(mouth), Some(ears))
             }
             false => (None, None),
         };
-        let run = Run::new(rooms, caller, plan, ears);
+        let run = Run::new(rooms, caller, plan, mouth);
         let task = async move {
             let ending = run.until_it_ends(cancelled).await;
             // Nobody listens when it was cancelled.
@@ -57,7 +58,7 @@ impl Running {
 
     /// The next thing that happens. None: the run is over, or was not asked to stream.
     pub async fn next_event(&mut self) -> Option<Event> {
-        self.events.as_mut()?.recv().await
+        self.events.as_mut()?.next().await
     }
 
     /// How the run ended; events that were not asked for are lost.

@@ -15,6 +15,8 @@ use super::{FunctionCall, Incomplete, Turn};
 
 /// Most bytes of an answer that are kept: its text and its items.
 const MAX_KEPT: usize = 8 << 20;
+/// Highest number of an output item.
+const MAX_INDEX: u64 = 10_000;
 /// Most function calls of one turn.
 const MAX_CALLS: usize = 128;
 
@@ -68,9 +70,15 @@ impl<'a> Reader<'a> {
                 let mut event = value(event)?;
                 if let Some(item) = event.get_mut("item").map(Value::take) {
                     // Without a number the items stand in the order in which they came.
-                    let behind = self.items.last_key_value().map_or(0, |(last, _)| last + 1);
                     let index = event.get("output_index").and_then(Value::as_u64);
-                    self.items.insert(index.unwrap_or(behind), item);
+                    let index = index.unwrap_or_else(|| {
+                        let last = self.items.last_key_value();
+                        last.map_or(0, |(last, _)| last.saturating_add(1))
+                    });
+                    if index > MAX_INDEX {
+                        return Err(Trouble::last(invalid_answer("it numbers its items oddly")));
+                    }
+                    self.items.insert(index, item);
                 }
                 Ok(None)
             }
@@ -129,14 +137,20 @@ impl<'a> Reader<'a> {
 }
 
 fn value(event: &str) -> Result<Value, Trouble> {
-    serde_json::from_str(event)
-        .map_err(|_| Trouble::last(invalid_answer("an event of its stream is malformed")))
+    parsed(event)
+        .ok_or_else(|| Trouble::last(invalid_answer("an event of its stream is malformed")))
+}
+
+/// JSON as models write it: half a surrogate pair becomes U+FFFD.
+fn parsed(text: &str) -> Option<Value> {
+    let strict = serde_json::from_str(text).ok();
+    strict.or_else(|| domain::json::parse_response(text.as_bytes()).ok())
 }
 
 /// The turn out of a whole response, given as JSON text.
 pub(super) fn of_text(text: &str, key: &SecretString) -> Result<Turn, Trouble> {
-    let response =
-        serde_json::from_str(text).map_err(|_| Trouble::last(invalid_answer("it is malformed")))?;
+    let response = parsed(text);
+    let response = response.ok_or_else(|| Trouble::last(invalid_answer("it is malformed")))?;
     of_response(response, key)
 }
 

@@ -273,7 +273,11 @@ impl Reading {
                     outbound::Cause::Lost => {
                         Trouble::last(invalid_answer("it breaks off in the middle"))
                     }
-                    _ => failure::stopped(stopped, self.guarded),
+                    outbound::Cause::Blocked(_)
+                    | outbound::Cause::Connect { .. }
+                    | outbound::Cause::Timeout
+                    | outbound::Cause::TooLarge(_)
+                    | outbound::Cause::Invalid { .. } => failure::stopped(stopped, self.guarded),
                 }
             })?;
         let events = match chunk {

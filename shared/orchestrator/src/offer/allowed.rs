@@ -10,6 +10,11 @@ use registry::{Catalog, CompiledTool};
 
 use super::Withheld;
 
+/// For so many unknown names the nearest one is looked for; each costs a look at every tool.
+const MOST_NEAREST: usize = 10;
+
+const LIST: &str = "GET /api/v1/tools lists the ids";
+
 /// The tools of a run, and those that it does without.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Allowed {
@@ -98,7 +103,11 @@ fn named(catalog: &Catalog, ids: &[ToolId]) -> Result<Vec<Arc<CompiledTool>>, Ve
                     "unknown_tool",
                     format!("the workspace has no tool \"{id}\""),
                 );
-                faults.push(fault.hint(nearest(catalog, id)));
+                let hint = match faults.len() {
+                    0..MOST_NEAREST => nearest(catalog, id),
+                    _ => LIST.to_owned(),
+                };
+                faults.push(fault.hint(hint));
             }
         }
     }
@@ -114,6 +123,6 @@ fn nearest(catalog: &Catalog, id: &ToolId) -> String {
     let ids = catalog.tools().map(|tool| tool.id.as_str());
     match text::nearest(id.as_str(), ids) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None => "GET /api/v1/tools lists the ids".to_owned(),
+        None => LIST.to_owned(),
     }
 }
