@@ -176,6 +176,11 @@ fn parameters_of_the_model_are_as_they_are_read() {
     let usual = runtime::config::ModelConfig::default();
     for (name, variable, default) in [
         ("ModelToolTokens", "MODEL_TOOL_TOKENS", usual.tool_tokens),
+        (
+            "ModelOutputTokens",
+            "MODEL_OUTPUT_TOKENS",
+            usual.output_tokens,
+        ),
         ("ModelMaxTurns", "MODEL_MAX_TURNS", usual.max_turns),
         ("ModelTokenBudget", "MODEL_TOKEN_BUDGET", usual.token_budget),
         (
@@ -197,6 +202,32 @@ fn parameters_of_the_model_are_as_they_are_read() {
             assert!(read(stands(what)).is_ok(), "{name} {what}");
             assert!(read(stands(what) + beyond).is_err(), "{name} {what}");
         }
+    }
+}
+
+#[test]
+fn every_limit_of_a_run_can_be_set() {
+    let stack = Stack::read();
+    let function = stack
+        .functions()
+        .find(|function| function.binary() == "orchestrate")
+        .unwrap();
+    let set = function.variables();
+    let limits = runtime::config::VARIABLES
+        .iter()
+        .filter(|variable| variable.name.starts_with("MODEL_"));
+    for variable in limits {
+        // MODEL_MAX_TURNS is set by the parameter ModelMaxTurns.
+        let parameter: String = variable
+            .name
+            .split('_')
+            .map(|word| word[..1].to_owned() + &word[1..].to_ascii_lowercase())
+            .collect();
+        assert_eq!(set.get(variable.name), Some(&parameter));
+        assert!(
+            stack.parameter(&parameter, "Default").is_some(),
+            "{parameter}"
+        );
     }
 }
 

@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 /// Longest id of a request; it stands in the execution log.
 const MAX_ID: usize = 256;
 
+/// The message's id as it stands there; null where it has none.
+pub(crate) fn id(message: &Value) -> Value {
+    message.get("id").cloned().unwrap_or_default()
+}
+
 /// Why a message is answered with an error at once; the HTTP status is 400.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
@@ -89,10 +94,20 @@ fn misshapen(method: &str, params: &Value) -> Option<String> {
         |name: &str, right: fn(&Value) -> bool| right(params.get(name).unwrap_or(&Value::Null));
     let optional_object = |value: &Value| value.is_null() || value.is_object();
     let optional_text = |value: &Value| value.is_null() || value.is_string();
+    let program = |value: &Value| value["name"].is_string() && value["version"].is_string();
     if !is("_meta", optional_object) {
         return Some("params._meta must be an object".to_owned());
     }
     match method {
+        "initialize" if !is("protocolVersion", Value::is_string) => {
+            Some("params.protocolVersion must be a text".to_owned())
+        }
+        "initialize" if !is("capabilities", Value::is_object) => {
+            Some("params.capabilities must be an object".to_owned())
+        }
+        "initialize" if !is("clientInfo", program) => {
+            Some("params.clientInfo must be an object with the texts name and version".to_owned())
+        }
         "tools/call" | "prompts/get" => {
             if !is("name", Value::is_string) {
                 return Some("params.name must be a text: the name of a tool or prompt".to_owned());
@@ -125,14 +140,20 @@ pub(crate) fn check_headers(
     message: &Value,
     versions: &[ProtocolVersion],
 ) -> Result<(), Refusal> {
-    if let Some(requested) = headers.get("mcp-protocol-version")
+    let mut told = headers.get_all("mcp-protocol-version").iter();
+    let requested = told.next();
+    if told.next().is_some() {
+        let why = "there is more than one header MCP-Protocol-Version";
+        return Err(Refusal::of(id(message), ErrorCode::HEADER_MISMATCH, why));
+    }
+    if let Some(requested) = requested
         && !versions
             .iter()
             .any(|known| known.as_str().as_bytes() == requested.as_bytes())
     {
         let requested = String::from_utf8_lossy(requested.as_bytes());
         return Err(Refusal {
-            id: message.get("id").cloned().unwrap_or_default(),
+            id: id(message),
             error: ErrorData::new(
                 ErrorCode::UNSUPPORTED_PROTOCOL_VERSION,
                 "Unsupported protocol version",
@@ -146,9 +167,8 @@ pub(crate) fn check_headers(
     match named {
         None => Ok(()),
         Some(name) => {
-            let id = message.get("id").cloned().unwrap_or_default();
             let why = format!("the tool declares no header {name}");
-            Err(Refusal::of(id, ErrorCode::HEADER_MISMATCH, why))
+            Err(Refusal::of(id(message), ErrorCode::HEADER_MISMATCH, why))
         }
     }
 }
@@ -161,6 +181,35 @@ mod tests {
         check(message).err().map(|refusal| refusal.error.code.0)
     }
 
+    /// Right params of `initialize`.
+    fn hello() -> Value {
+        json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } })
+    }
+
+    #[test]
+    fn a_handshake_must_be_whole() {
+        let code_of = |params: Value| {
+            code(&json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params }))
+        };
+        let bare = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize" });
+        assert_eq!(code(&bare), Some(-32602));
+        for (name, wrong) in [
+            ("protocolVersion", json!(null)),
+            ("protocolVersion", json!(20_251_125)),
+            ("capabilities", json!(null)),
+            ("capabilities", json!([])),
+            ("clientInfo", json!(null)),
+            ("clientInfo", json!("t")),
+            ("clientInfo", json!({ "name": "t" })),
+            ("clientInfo", json!({ "name": "t", "version": 1 })),
+            ("clientInfo", json!({ "version": "1" })),
+        ] {
+            let mut params = hello();
+            params[name] = wrong;
+            assert_eq!(code_of(params.clone()), Some(-32602), "{params}");
+        }
+    }
+
     #[test]
     fn accepts_requests_and_notifications() {
         for message in [
@@ -169,6 +218,7 @@ mod tests {
             json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
             json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "a", "arguments": null } }),
             json!({ "jsonrpc": "2.0", "id": 1, "method": "no/such", "params": {} }),
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello() }),
         ] {
             assert_eq!(check(&message), Ok(()), "{message}");
         }
@@ -263,6 +313,21 @@ mod tests {
             let code = body.as_ref().map(|body| body["error"]["code"].clone());
             assert_eq!(code, expected.map(Value::from), "{version:?}");
             assert!(body.is_none_or(|body| body["id"] == 3));
+        }
+    }
+
+    #[test]
+    fn a_version_is_told_once() {
+        let message = json!({ "jsonrpc": "2.0", "id": 3, "method": "ping" });
+        for second in ["2025-11-25", "2099-01-01"] {
+            let mut headers = HeaderMap::new();
+            for version in ["2025-11-25", second] {
+                headers.append("mcp-protocol-version", version.parse().unwrap());
+            }
+            let checked = check_headers(&headers, &message, &[ProtocolVersion::V_2025_11_25]);
+            let body = checked.unwrap_err().body();
+            assert_eq!(body["error"]["code"], -32020, "{second}");
+            assert_eq!(body["id"], 3, "{second}");
         }
     }
 

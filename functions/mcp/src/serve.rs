@@ -56,6 +56,7 @@ async fn answer(mcp: Mcp, request: Request) -> Result<Response, Response> {
     envelope::check(&message).map_err(|refusal| refused(&refusal))?;
     envelope::check_headers(&parts.headers, &message, VERSIONS)
         .map_err(|refusal| refused(&refusal))?;
+    check_accept(&parts.headers, &message).map_err(|refusal| refused(&refusal))?;
 
     let server = Server::new(mcp, caller);
     let response = speak(server.clone(), request_for(parts, message)).await;
@@ -94,18 +95,30 @@ fn refused(refusal: &Refusal) -> Response {
     web::problem::refused_message(json(refusal.body().to_string()))
 }
 
+/// Every answer but one with progress is JSON.
+///
+/// # Errors
+/// −32600 with the request's id for a client that accepts no JSON.
+fn check_accept(headers: &HeaderMap, message: &Value) -> Result<(), Refusal> {
+    let (json, _) = accepted(headers);
+    if json {
+        return Ok(());
+    }
+    let why = "the answer is application/json: accept it (and text/event-stream for progress)";
+    let id = envelope::id(message);
+    Err(Refusal::of(id, ErrorCode::INVALID_REQUEST, why))
+}
+
 /// The request as the protocol's library gets it: the message as it was understood here, and both kinds of answer accepted.
 /// Clients that name only JSON, or nothing, get JSON: their calls have no progress.
 fn request_for(mut parts: Parts, mut message: Value) -> Request {
-    let (json, stream) = accepted(&parts.headers);
-    if json {
-        let both = HeaderValue::from_static("application/json, text/event-stream");
-        parts.headers.insert(ACCEPT, both);
-        if !stream && let Some(meta) = message.pointer_mut("/params/_meta") {
-            meta.as_object_mut()
-                .map(|meta| meta.remove("progressToken"));
-        }
+    let (_, stream) = accepted(&parts.headers);
+    if !stream && let Some(meta) = message.pointer_mut("/params/_meta") {
+        meta.as_object_mut()
+            .map(|meta| meta.remove("progressToken"));
     }
+    let both = HeaderValue::from_static("application/json, text/event-stream");
+    parts.headers.insert(ACCEPT, both);
     parts.headers.remove(CONTENT_LENGTH);
     Request::from_parts(parts, Body::from(message.to_string()))
 }
@@ -117,8 +130,9 @@ fn accepted(headers: &HeaderMap) -> (bool, bool) {
         none = false;
         for range in value.to_str().unwrap_or_default().split(',') {
             let kind = range.split(';').next().unwrap_or_default().trim();
-            json |= ["application/json", "application/*", "*/*"].contains(&kind);
-            stream |= kind == "text/event-stream";
+            let is = |name: &str| kind.eq_ignore_ascii_case(name);
+            json |= is("application/json") || is("application/*") || is("*/*");
+            stream |= is("text/event-stream");
         }
     }
     (json || none, stream)
@@ -183,9 +197,25 @@ mod tests {
                 Some("application/json;q=0.9,text/event-stream;q=0.1"),
                 (true, true),
             ),
+            (Some("Application/JSON, Text/Event-Stream"), (true, true)),
+            (Some("text/event-stream"), (false, true)),
             (Some("text/html"), (false, false)),
         ] {
             assert_eq!(accepted(&parts(accept).headers), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn who_accepts_no_json_is_told_by_its_id() {
+        let message = json!({ "jsonrpc": "2.0", "id": "r-1", "method": "ping" });
+        let check = |accept| check_accept(&parts(accept).headers, &message);
+        for accept in [None, Some("*/*"), Some("application/json")] {
+            assert_eq!(check(accept), Ok(()), "{accept:?}");
+        }
+        for accept in ["text/html", "text/event-stream"] {
+            let body = check(Some(accept)).unwrap_err().body();
+            assert_eq!(body["id"], "r-1", "{accept}");
+            assert_eq!(body["error"]["code"], -32600, "{accept}");
         }
     }
 

@@ -157,6 +157,10 @@ async fn what_is_no_message_is_told_so() {
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}"#.to_owned(),
             -32602,
         ),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#.to_owned(),
+            -32602,
+        ),
     ] {
         let response = alice.send(post(&alice).body(body.clone())).await;
         assert_eq!(response.status(), 400, "{body}: {}", response.text());
@@ -168,28 +172,34 @@ async fn what_is_no_message_is_told_so() {
     assert_eq!(alice.send(plain.body("{}")).await.status(), 415);
     let large = post(&alice).body(" ".repeat(1_048_577));
     assert_eq!(alice.send(large).await.status(), 413);
-    let page = alice
-        .request(reqwest::Method::POST, "/mcp")
-        .header("content-type", "application/json");
-    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
-    let page = alice
-        .send(page.header("accept", "text/html").body(ping.clone()))
-        .await;
-    assert_eq!(
-        (page.status().as_u16(), &page.json()["error"]["code"]),
-        (400, &json!(-32600))
-    );
+}
+
+#[tokio::test]
+async fn who_accepts_no_json_is_told_so() {
+    let (_app, alice, _) = TestApp::with_two_workspaces().await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 4, "method": "ping" }).to_string();
     // A person with curl need not know the protocol's Accept header.
-    let curl = alice
-        .request(reqwest::Method::POST, "/mcp")
-        .header("content-type", "application/json");
-    assert_eq!(
-        alice
-            .send(curl.header("accept", "*/*").body(ping))
-            .await
-            .status(),
-        200
-    );
+    for (accept, status) in [
+        ("text/html", 400),
+        ("text/event-stream", 400),
+        ("*/*", 200),
+        ("Application/JSON", 200),
+    ] {
+        let request = alice
+            .request(reqwest::Method::POST, "/mcp")
+            .header("content-type", "application/json")
+            .header("accept", accept);
+        let response = alice.send(request.body(ping.clone())).await;
+        assert_eq!(response.status(), status, "{accept}: {}", response.text());
+        let answer = response.json();
+        assert_eq!(answer["id"], 4, "{accept}");
+        if status == 400 {
+            let error = &answer["error"];
+            assert_eq!(error["code"], -32600, "{accept}");
+            let told = error["message"].as_str().unwrap();
+            assert!(told.contains("application/json"), "{accept}: {told}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -245,12 +245,11 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
+/// Whether null is one of its values: by its type, by one of its types, or by a branch.
 fn nullable(schema: &Value) -> bool {
-    let types = schema["type"].as_array().into_iter().flatten();
-    let branches = schema["anyOf"].as_array().into_iter().flatten();
-    types
-        .chain(branches.map(|branch| &branch["type"]))
-        .any(|kind| kind == "null")
+    let mut types = schema["type"].as_array().into_iter().flatten();
+    let mut branches = schema["anyOf"].as_array().into_iter().flatten();
+    schema["type"] == "null" || types.any(|kind| kind == "null") || branches.any(nullable)
 }
 
 /// The number within the schema's bounds, whole where it must be.

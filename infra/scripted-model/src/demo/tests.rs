@@ -50,7 +50,14 @@ fn tools() -> Vec<Value> {
                 "from": text("The currency to change from (ISO 4217), such as EUR."),
                 "to": text("The currency to change to (ISO 4217), such as USD."),
                 "amount": { "type": ["number", "null"], "minimum": 0 },
-                "date": { "type": ["string", "null"], "description": "The day (YYYY-MM-DD)" }
+                // As strict mode says what may be left out and may be null as well.
+                "date": { "anyOf": [
+                    { "type": ["string", "null"], "description": "The day (YYYY-MM-DD)" },
+                    {
+                        "type": "object", "required": ["null"], "additionalProperties": false,
+                        "properties": { "null": { "type": "boolean", "enum": [true] } }
+                    }
+                ] }
             }),
         ),
         function(
@@ -129,6 +136,13 @@ fn prompts_lead_to_calls() {
             vec![(
                 "exchange_rate",
                 json!({ "from": "EUR", "to": "USD", "amount": 20.0, "date": null }),
+            )],
+        ),
+        (
+            "Convert 20 EUR to USD on 2024-11-25",
+            vec![(
+                "exchange_rate",
+                json!({ "from": "EUR", "to": "USD", "amount": 20.0, "date": "2024-11-25" }),
             )],
         ),
         (
