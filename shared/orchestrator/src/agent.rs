@@ -11,6 +11,7 @@ mod ears;
 mod ending;
 mod history;
 mod plan;
+mod refusals;
 mod repetition;
 mod run;
 mod running;

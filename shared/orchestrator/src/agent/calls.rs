@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use domain::caller::Door;
-use domain::failure::{Failure, FailureCode};
+use domain::failure::Failure;
 use domain::ids::ToolId;
 use executor::{Asked, Cut, ExecuteError, ExecuteOptions, Execution};
 use futures_util::{StreamExt as _, stream};
@@ -13,6 +13,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::refusals::{left_alone, refused};
 use super::repetition::Key;
 use super::run::Run;
 use super::{Event, OrchestrateError, ToolCall, history, told};
@@ -46,7 +47,7 @@ pub(super) struct Made(Mutex<BTreeMap<usize, State>>);
 
 /// How far a call is.
 enum State {
-    Begun(ToolCall),
+    Begun(Box<ToolCall>),
     Over(Box<Done>),
 }
 
@@ -155,7 +156,7 @@ impl Run {
         for state in self.turn.take().into_values() {
             match state {
                 State::Over(done) => self.take(*done),
-                State::Begun(call) => self.kept_calls.push(call),
+                State::Begun(call) => self.kept_calls.push(*call),
             }
         }
     }
@@ -180,7 +181,7 @@ impl Run {
             outcome: Err(left_alone()),
             execution_time_ms: 0,
         };
-        self.turn.set(place, State::Begun(call.clone()));
+        self.turn.set(place, State::Begun(Box::new(call.clone())));
         let mut done = Done {
             call,
             call_id,
@@ -320,13 +321,6 @@ impl Run {
     }
 }
 
-/// What stands in the place of an outcome while a call is under way.
-fn left_alone() -> Failure {
-    let message = "The run ended while this call was under way.";
-    let hint = "Its execution, found by run_id, says what became of it.";
-    Failure::new(FailureCode::UnknownOutcome, message, hint)
-}
-
 /// Arguments as they are told when no tool is run with them.
 fn shown(arguments: &str) -> Value {
     if arguments.len() > MAX_SHOWN {
@@ -349,47 +343,6 @@ fn hosts(config: &domain::config::ToolConfig) -> Vec<String> {
         vec![host]
     } else {
         vec![host, name]
-    }
-}
-
-/// What a call that was not made is to the model; and whether the run ends with it.
-fn refused(error: ExecuteError) -> (Failure, Option<ExecuteError>) {
-    let failure = |code, message: String, hint: &str| (Failure::new(code, message, hint), None);
-    match error {
-        ExecuteError::InvalidInput(faults) => {
-            let message = "The arguments do not fit the tool; nothing was called.".to_owned();
-            let hint = "Mend each of details.faults and call again.";
-            let invalid = Failure::new(FailureCode::InvalidInput, message, hint);
-            let faults = serde_json::to_value(faults).unwrap_or_default();
-            (invalid.detail("faults", faults), None)
-        }
-        ExecuteError::ToolNotFound => failure(
-            FailureCode::ToolNotFound,
-            "The tool does not exist any more.".to_owned(),
-            "Go on without it.",
-        ),
-        ExecuteError::QuotaExceeded { why, retry_after } => {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            let hint = "Call again after details.retry_after_s seconds, or go on without it.";
-            let limited = Failure::new(FailureCode::QuotaExceeded, why, hint);
-            (limited.detail("retry_after_s", seconds), None)
-        }
-        error @ (ExecuteError::ToolDisabled(_)
-        | ExecuteError::NothingToShow
-        | ExecuteError::NothingToVerify
-        | ExecuteError::KeyReused
-        | ExecuteError::InProgress { .. }) => failure(
-            FailureCode::ToolDisabled,
-            error.to_string(),
-            "Go on without it.",
-        ),
-        error @ (ExecuteError::Database(_)
-        | ExecuteError::AuditUnavailable(_)
-        | ExecuteError::SecretStoreUnavailable(_)) => {
-            let message = "The tool cannot be run now; nothing was called.".to_owned();
-            let failure = Failure::new(FailureCode::ConnectFailed, message, "Try again later.");
-            (failure, Some(error))
-        }
     }
 }
 
