@@ -3,6 +3,7 @@
 mod cancel;
 mod conversations;
 mod failures;
+mod hidden;
 mod limits;
 mod many_tools;
 mod mending;

@@ -39,6 +39,9 @@ impl Refusal {
     }
 }
 
+/// Where a request of the stateless protocol names its version.
+const VERSION_IN_META: &str = "/_meta/io.modelcontextprotocol~1protocolVersion";
+
 /// Checks the message's frame: no batch, version 2.0, an id that is a text or an integer, a method, params in an object; and
 /// the shape of the params whose method we know, which the protocol's library would take for an unknown method.
 ///
@@ -99,6 +102,8 @@ fn misshapen(method: &str, params: &Value) -> Option<String> {
         return Some("params._meta must be an object".to_owned());
     }
     match method {
+        // The version that every request names itself (2026-07-28) has no such method: that is told, not its params.
+        "initialize" if params.pointer(VERSION_IN_META).is_some() => None,
         "initialize" if !is("protocolVersion", Value::is_string) => {
             Some("params.protocolVersion must be a text".to_owned())
         }
@@ -191,6 +196,8 @@ mod tests {
         let code_of = |params: Value| {
             code(&json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params }))
         };
+        let meta = json!({ "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } });
+        assert_eq!(code_of(meta), None, "the method is unknown there");
         let bare = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize" });
         assert_eq!(code(&bare), Some(-32602));
         for (name, wrong) in [

@@ -4,9 +4,13 @@
 //! the credential or a host. Tool ids (`^[a-z0-9_-]{1,64}$`) are valid names everywhere, so no shape
 //! needs another name.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::config::{Effects, ToolConfig};
+
+mod shown;
+
+pub use shown::visible;
 
 /// A provider's shape of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,39 +147,14 @@ pub fn is_hidden(property: &Value) -> bool {
     property.get("x-hidden") == Some(&Value::Bool(true))
 }
 
-/// The input schema without its hidden properties.
-pub fn visible(schema: &Value) -> Value {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-        return schema.clone();
-    };
-    let hidden: Vec<&String> = properties
-        .iter()
-        .filter(|(_, property)| is_hidden(property))
-        .map(|(name, _)| name)
-        .collect();
-    if hidden.is_empty() {
-        return schema.clone();
-    }
-    let members = schema.as_object().into_iter().flatten();
-    let shown = members.filter_map(|(key, value)| {
-        let value = match (key.as_str(), value) {
-            ("properties", Value::Object(all)) => {
-                let shown = all.iter().filter(|(name, _)| !hidden.contains(name));
-                Value::Object(shown.map(|(k, v)| (k.clone(), v.clone())).collect())
-            }
-            ("required", Value::Array(names)) => {
-                let hides = |name: &&Value| hidden.iter().any(|hidden| **name == hidden.as_str());
-                let shown: Vec<Value> = names.iter().filter(|n| !hides(n)).cloned().collect();
-                if shown.is_empty() {
-                    return None;
-                }
-                Value::Array(shown)
-            }
-            _ => value.clone(),
-        };
-        Some((key.clone(), value))
-    });
-    Value::Object(shown.collect::<Map<_, _>>())
+/// The names of the hidden inputs of a schema.
+pub(crate) fn hidden_names(schema: &Value) -> impl Iterator<Item = &str> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let hidden = properties
+        .into_iter()
+        .flatten()
+        .filter(|(_, property)| is_hidden(property));
+    hidden.map(|(name, _)| name.as_str())
 }
 
 #[cfg(test)]

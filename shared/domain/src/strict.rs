@@ -167,10 +167,15 @@ fn wrap(node: Node) -> Node {
     Kind::Object(vec![member]).plainly()
 }
 
-/// Takes the wrapping property off; arguments without it are left alone.
+/// Takes the wrapping property off; arguments without it are left alone. What is wrapped is an object:
+/// any other value is an input of that name, from a server that does not enforce the schema.
 fn unwrap(mut arguments: Value) -> Value {
     match arguments.as_object_mut() {
-        Some(members) if members.len() == 1 => members.remove(WRAPPER).unwrap_or(arguments),
+        Some(members)
+            if members.len() == 1 && members.get(WRAPPER).is_some_and(Value::is_object) =>
+        {
+            members.remove(WRAPPER).unwrap_or(arguments)
+        }
         _ => arguments,
     }
 }

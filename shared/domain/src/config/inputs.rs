@@ -7,11 +7,12 @@ use super::{
     Api, BodyKind, BodyRules, InputMapping, InputRule, Method, ParamStyle, Piece, Target, body,
     headers, route, targets,
 };
-use crate::formats::is_hidden;
 use crate::request::tree;
 use crate::schema::cut;
 use crate::text;
 use crate::walk::{At, Faults};
+
+mod hidden;
 
 /// Largest index of an array in a place of the body.
 const MAX_INDEX: usize = 255;
@@ -24,22 +25,10 @@ pub(super) struct Inputs<'s> {
 }
 
 impl<'s> Inputs<'s> {
-    /// Looks at the input schema; notes hidden inputs without a value.
+    /// Looks at the input schema; notes hidden inputs without a value, and those that cannot be hidden.
     pub(super) fn of(schema: &'s Value, root: &At<'_>, faults: &mut Faults) -> Self {
-        let at = root.name("input_schema");
-        let at = at.name("properties");
+        hidden::check(schema, &root.name("input_schema"), faults);
         let properties = schema.get("properties").and_then(Value::as_object);
-        for (name, property) in properties.into_iter().flatten() {
-            let valued = property.get("default").is_some() || property.get("const").is_some();
-            if is_hidden(property) && !valued {
-                faults.advise(
-                    &at.name(name),
-                    "required",
-                    "an input with \"x-hidden\" needs a \"default\" or a \"const\"",
-                    "nobody can set it, so say what it is",
-                );
-            }
-        }
         let open = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"]
             .iter()
             .any(|keyword| schema.get(keyword).is_some())

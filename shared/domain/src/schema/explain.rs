@@ -7,14 +7,29 @@ use serde_json::Value;
 
 use super::cut;
 use crate::fault::Fault;
+use crate::formats::{hidden_names, is_hidden};
+use crate::path::escape_token;
 use crate::text;
 use crate::walk::{escape_into, type_name};
 
-/// Adds the faults that one error stands for.
+/// Adds the faults that one error stands for. They name no hidden property, nor what it must be: models
+/// read them.
 pub(super) fn explain(schema: &Value, error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
     let at = error.instance_path().as_str().to_owned();
     let instance = error.instance();
+    let hidden: Vec<&str> = hidden_names(schema).collect();
+    if is_within(&at, &hidden) {
+        return faults.push(fixed());
+    }
+    // Whether this is about the object that the hidden properties are in.
+    let around = at.is_empty() && !hidden.is_empty();
     let fault = match error.kind() {
+        ValidationErrorKind::Enum { .. } | ValidationErrorKind::Constant { .. } if around => {
+            Fault::new(at, "invalid_value", "is not one of the allowed values")
+        }
+        ValidationErrorKind::PropertyNames { .. } if around => {
+            Fault::new(at, "unknown_field", "has a member whose name is wrong")
+        }
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             let message = format!("\"{}\" is required", cut(name));
@@ -22,12 +37,16 @@ pub(super) fn explain(schema: &Value, error: &ValidationError<'_>, faults: &mut 
         }
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            let known = known_properties(schema, error.schema_path());
-            let unknown = unexpected
-                .iter()
-                .take(100)
-                .map(|name| unknown_field(&at, name, &known));
-            return faults.extend(unknown);
+            let told = |name: &str| !(around && hidden.contains(&name));
+            let mut known = known_properties(schema, error.schema_path());
+            known.retain(|name| told(name));
+            let before = faults.len();
+            let unknown = unexpected.iter().filter(|name| told(name)).take(100);
+            faults.extend(unknown.map(|name| unknown_field(&at, name, &known)));
+            if faults.len() == before {
+                faults.push(fixed());
+            }
+            return;
         }
         ValidationErrorKind::Type { kind } => wrong_type(&at, kind, instance),
         ValidationErrorKind::Enum { options } => not_listed(&at, options, instance),
@@ -136,7 +155,19 @@ fn unknown_field(at: &str, name: &str, known: &[&str]) -> Fault {
     }
 }
 
-/// The properties that stand beside the keyword at `path`.
+/// Whether a place is a hidden property, or in one.
+fn is_within(at: &str, hidden: &[&str]) -> bool {
+    let first = at.split('/').nth(1);
+    first.is_some_and(|first| hidden.iter().any(|name| escape_token(name) == first))
+}
+
+/// A hidden property does not fit, or does not fit the others.
+fn fixed() -> Fault {
+    let message = "does not fit what is fixed and cannot be set";
+    Fault::new("", "invalid_value", message)
+}
+
+/// The properties that stand beside the keyword at `path`, without the hidden ones.
 fn known_properties<'s>(schema: &'s Value, path: &Location) -> Vec<&'s str> {
     let parent = path
         .as_str()
@@ -145,7 +176,10 @@ fn known_properties<'s>(schema: &'s Value, path: &Location) -> Vec<&'s str> {
     schema
         .pointer(parent)
         .and_then(|schema| schema.get("properties")?.as_object())
-        .map(|properties| properties.keys().map(String::as_str).collect())
+        .map(|properties| {
+            let shown = properties.iter().filter(|(_, it)| !is_hidden(it));
+            shown.map(|(name, _)| name.as_str()).collect()
+        })
         .unwrap_or_default()
 }
 
@@ -264,4 +298,64 @@ fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
 fn listed_all(some: &[String], count: usize) -> String {
     let rest = if count > some.len() { ", …" } else { "" };
     format!("{}{rest}", some.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::fault::Fault;
+    use crate::schema::Compiled;
+
+    fn told(more: &Value, input: &Value) -> Vec<Fault> {
+        let mut schema = json!({ "type": "object", "properties": {
+            "symbol": { "type": "string" },
+            "secretregion": { "const": "eu-9", "x-hidden": true } } });
+        schema
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        Compiled::new(&schema).unwrap().faults(input)
+    }
+
+    #[test]
+    fn a_surplus_field_is_told_of_visible_ones_only() {
+        for (name, hint) in [
+            ("secretregio", "allowed: \"symbol\""),
+            ("zzz", "allowed: \"symbol\""),
+            ("symbl", "did you mean \"symbol\"?"),
+        ] {
+            let mut input = json!({ "symbol": "x", "secretregion": "eu-9" });
+            input[name] = json!(1);
+            let faults = told(&json!({ "additionalProperties": false }), &input);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert_eq!(faults[0].pointer, format!("/{name}"));
+            assert_eq!(faults[0].hint.as_deref(), Some(hint));
+        }
+    }
+
+    #[test]
+    fn no_fault_names_a_hidden_property_or_its_value() {
+        let filled = json!({ "symbol": "x", "secretregion": "eu-9" });
+        let closed = json!({ "properties": { "symbol": {} }, "additionalProperties": false });
+        for more in [
+            json!({ "allOf": [closed] }),
+            json!({ "anyOf": [{ "properties": { "secretregion": { "const": "eu-8" } } }] }),
+            json!({ "then": { "properties": { "secretregion": { "const": "eu-8" } } }, "if": true }),
+            json!({ "const": { "secretregion": "eu-9" } }),
+            json!({ "enum": [{ "secretregion": "eu-9" }] }),
+            json!({ "propertyNames": { "pattern": "^(symbols|secretregion)$" } }),
+        ] {
+            let faults = told(&more, &filled);
+            assert!(!faults.is_empty(), "{more}");
+            let text = format!("{faults:?}");
+            assert!(
+                !text.contains("secretregion") && !text.contains("eu-"),
+                "{text}"
+            );
+        }
+        let other = told(&json!({}), &json!({ "secretregion": "eu-1" }));
+        assert_eq!(other.len(), 1, "{other:?}");
+        assert!(!format!("{other:?}").contains("eu-9"), "{other:?}");
+    }
 }

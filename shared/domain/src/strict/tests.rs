@@ -130,6 +130,14 @@ fn choices_references_and_joins_are_restored() {
         strict.restore(given),
         json!({ "kind": "card", "number": "1" })
     );
+    // A server that does not enforce the schema; "input" is the tool's own here.
+    for given in [
+        json!({ "input": "x" }),
+        json!({ "input": null }),
+        json!({ "input": [1] }),
+    ] {
+        assert_eq!(strict.restore(given.clone()), given);
+    }
 
     let joined = json!({
         "allOf": [
@@ -324,7 +332,9 @@ fn a_root_that_no_provider_takes_is_wrapped() {
         loose.restore(json!({ "input": { "x": 1 } })),
         json!({ "x": 1 })
     );
-    assert_eq!(loose.restore(json!({ "x": 1 })), json!({ "x": 1 }));
+    for own in [json!({ "x": 1 }), json!({ "input": "x" })] {
+        assert_eq!(loose.restore(own.clone()), own);
+    }
 }
 
 #[test]
@@ -367,7 +377,11 @@ fn hidden_inputs_never_appear() {
                 "b": { "type": "string" }, "secretly": { "default": 1, "x-hidden": true } } },
         },
         "required": ["secretly"],
+        "default": { "a": "x", "secretly": "GLOBAL" },
+        "examples": [{ "a": "x", "secretly": "GLOBAL" }],
+        "not": { "required": ["secretly"], "maxProperties": 1 },
     });
     let strict = made(&visible(&schema));
+    assert!(!strict.schema().to_string().contains("GLOBAL"));
     assert!(!strict.schema().to_string().contains("secretly"));
 }

@@ -142,7 +142,11 @@ pub(super) fn mismatch(format: &Value, text: &str) -> Option<String> {
     let Ok(answer) = serde_json::from_str::<Value>(text) else {
         return Some("The answer is no JSON though text_format asks for it.".to_owned());
     };
-    let schema = domain::schema::Compiled::new(schema?).ok()?;
+    let Ok(schema) = domain::schema::Compiled::new(schema?) else {
+        let why =
+            "The answer was not checked: the schema of text_format holds what is not known here.";
+        return Some(why.to_owned());
+    };
     let fault = schema.faults(&answer).into_iter().next()?;
     let Fault {
         pointer, message, ..

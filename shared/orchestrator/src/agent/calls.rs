@@ -1,10 +1,11 @@
 //! The calls of one turn: understood in order, made together, told in order.
 
-use domain::binding;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use domain::binding;
 use domain::caller::Door;
+use domain::config::ToolConfig;
 use domain::failure::Failure;
 use domain::ids::ToolId;
 use executor::{Asked, Cut, ExecuteError, ExecuteOptions, Execution};
@@ -333,17 +334,20 @@ fn shown(arguments: &str) -> Value {
     }
 }
 
-/// The hosts of a tool, with port and without.
-fn hosts(config: &domain::config::ToolConfig) -> Vec<String> {
-    let Some(host) = binding::host(config) else {
-        return Vec::new();
-    };
-    let name = host.split(':').next().unwrap_or_default().to_owned();
-    if name == host {
-        vec![host]
-    } else {
-        vec![host, name]
+/// The hosts of a tool and of those that give it tokens, with port and without; longer ones first, so that no part of one stays.
+fn hosts(config: &ToolConfig) -> Vec<String> {
+    let named = binding::named(config).into_iter();
+    let with_ports = named.filter_map(|named| named.hosts).flatten();
+    let mut hosts: Vec<String> = with_ports.chain(binding::host(config)).collect();
+    for at in 0..hosts.len() {
+        if let Some((name, _)) = hosts[at].rsplit_once(':') {
+            let name = name.to_owned();
+            hosts.push(name);
+        }
     }
+    hosts.sort_by_key(|host| std::cmp::Reverse(host.len()));
+    hosts.dedup();
+    hosts
 }
 
 /// As the answer tells it: `{tool, input, output | error, execution_time_ms}`.

@@ -99,13 +99,37 @@ pub(super) fn failure(tool: &str, failure: &Failure, hosts: &[String]) -> String
     json!({ "source": source(tool), "error": told }).to_string()
 }
 
-/// What a model cannot mend is told in our own words: the failure's name the host, the secret or the setting.
+/// Message and hint for a model: executions advise whoever writes the tool. What a model cannot mend is told in our own words, since these
+/// failures name the host, the secret or the setting.
 fn words(failure: &Failure) -> (&str, &str) {
-    if is_private(failure.code) {
-        let hint = "No other arguments help. Go on without this tool, and say that whoever looks after it has to mend it.";
-        return (failure.code.meaning(), hint);
-    }
-    (&failure.message, &failure.hint)
+    let hint = match failure.code {
+        code if is_private(code) => {
+            let hint = "No other arguments help. Go on without this tool, and say that whoever looks after it has to mend it.";
+            return (code.meaning(), hint);
+        }
+        FailureCode::InvalidResponse | FailureCode::MappingFailed | FailureCode::OutputInvalid => {
+            "The API answered something that this tool is not set up for. Other arguments may help; else go on without it and say so."
+        }
+        FailureCode::ResponseTooLarge => "Ask for less: fewer items, or a shorter range.",
+        FailureCode::Timeout => "Call again, or ask for less at once.",
+        FailureCode::UnknownOutcome => {
+            "It may have been done. Do not call it again; say that somebody has to look."
+        }
+        FailureCode::InvalidInput
+        | FailureCode::ToolNotFound
+        | FailureCode::ToolDisabled
+        | FailureCode::QuotaExceeded
+        | FailureCode::SecretMissing
+        | FailureCode::AuthFailed
+        | FailureCode::EgressBlocked
+        | FailureCode::ConnectFailed
+        | FailureCode::RateLimited
+        | FailureCode::Upstream4xx
+        | FailureCode::Upstream5xx
+        | FailureCode::UpstreamError
+        | FailureCode::RepeatedCall => &failure.hint,
+    };
+    (&failure.message, hint)
 }
 
 /// Whether a failure is about how the tool is set up.
@@ -239,6 +263,20 @@ mod tests {
                 "code": "upstream_4xx", "message": "[host] refused", "hint": "read details", "retryable": false,
                 "details": { "status": 422, "body": "no such city at [host]" },
             })
+        );
+    }
+
+    #[test]
+    fn advice_for_who_writes_the_tool_is_not_the_models() {
+        let odd = Failure::new(
+            FailureCode::OutputInvalid,
+            "2 faults",
+            "set output.validation",
+        );
+        let told = failure("a", &odd, &[]);
+        assert!(
+            !told.contains("output.validation") && told.contains("Other arguments"),
+            "{told}"
         );
     }
 

@@ -142,6 +142,75 @@ fn mappings() {
 }
 
 #[test]
+fn only_inputs_themselves_are_hidden() {
+    let hidden = || json!({"const": 1, "x-hidden": true});
+    for (change, value, pointer) in [
+        (
+            "/input_schema/x-hidden",
+            json!(true),
+            "/input_schema/x-hidden",
+        ),
+        (
+            "/input_schema/properties/a",
+            json!({"properties": {"b": hidden()}}),
+            "/input_schema/properties/a/properties/b/x-hidden",
+        ),
+        (
+            "/input_schema/properties/a",
+            json!({"allOf": [hidden()]}),
+            "/input_schema/properties/a/allOf/0/x-hidden",
+        ),
+        (
+            "/input_schema/properties/a",
+            json!({"items": hidden()}),
+            "/input_schema/properties/a/items/x-hidden",
+        ),
+        (
+            "/input_schema/$defs/a",
+            hidden(),
+            "/input_schema/$defs/a/x-hidden",
+        ),
+        (
+            "/input_schema/allOf",
+            json!([{"properties": {"a": hidden()}}]),
+            "/input_schema/allOf/0/properties/a/x-hidden",
+        ),
+    ] {
+        refused(&[(change, value, pointer, "misplaced")]);
+    }
+    // The name of an input, data, and a switch that is off are no hidden inputs.
+    let allowed = with(&[
+        ("/input_schema/properties/h", hidden()),
+        ("/input_schema/properties/x-hidden", json!({"const": true})),
+        (
+            "/input_schema/properties/a",
+            json!({"default": {"x-hidden": true}, "items": {"x-hidden": false}}),
+        ),
+    ]);
+    assert_eq!(faults(&allowed), []);
+}
+
+#[test]
+fn nothing_refers_to_a_hidden_input() {
+    for target in ["#/properties/h", "#/properties/%68", "#"] {
+        let document = with(&[
+            (
+                "/input_schema/properties/h",
+                json!({"const": 1, "x-hidden": true}),
+            ),
+            (
+                "/input_schema/properties/a",
+                json!({"items": {"$ref": target}}),
+            ),
+        ]);
+        let found = faults(&document);
+        assert_eq!(found.len(), 1, "{target}: {found:#?}");
+        assert_eq!(found[0].pointer, "/input_schema/properties/a/items/$ref");
+        assert_eq!(found[0].code, "invalid_ref");
+    }
+}
+
+#[test]
 fn limits() {
     refused(&[
         ("/api/timeout", json!(901), "/api/timeout", "out_of_range"),
