@@ -1,5 +1,7 @@
 //! Which problem a run is that did not end well.
 
+use std::time::Duration;
+
 use domain::fault::Fault;
 use orchestrator::OrchestrateError;
 use web::{Code, Problem};
@@ -19,8 +21,11 @@ pub(crate) fn problem(error: OrchestrateError) -> Problem {
         OrchestrateError::Database(error) => error.into(),
         OrchestrateError::Vault(error) => error.into(),
         OrchestrateError::Execute(error) => error.into(),
-        error @ (OrchestrateError::Cancelled | OrchestrateError::Broken) => {
-            Problem::internal(&error)
+        // Who hung up reads nothing: it is a reader that is told this.
+        OrchestrateError::Cancelled => {
+            let why = "the reader of the stream fell too far behind: more than 16 MB waited";
+            Problem::new(Code::QuotaExceeded, why).retry_after(Duration::from_secs(1))
         }
+        error @ OrchestrateError::Broken => Problem::internal(&error),
     }
 }

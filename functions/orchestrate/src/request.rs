@@ -20,7 +20,7 @@ pub(crate) struct OrchestrateRequest {
     /// The question. May be left out when `prompt_id` names a prompt that ends with one.
     #[schema(example = "What's the weather in SF?")]
     prompt: Option<String>,
-    /// Only these tools, by their ids. Left out: all tools but those that destroy something; naming one of these allows it. `[]`: none.
+    /// Only these tools, by their ids; 500 at most. Left out: all tools but those that destroy something; naming one of these allows it. `[]`: none.
     #[schema(value_type = Option<Vec<String>>, example = json!(["weather_api"]))]
     tools: Option<Vec<ToolId>>,
     /// True: answer as `POST /api/v1/orchestrate/stream` does.

@@ -15,6 +15,7 @@ mod keywords;
 mod refs;
 
 use cost::Cost;
+use explain::Audience;
 
 pub(crate) use check::{cut, names_secret};
 
@@ -76,7 +77,18 @@ impl Compiled {
 
     /// What is wrong with an instance, with pointers into it; empty when it fits. At most a
     /// hundred. The texts name fields and limits, never the instance's own values.
+    ///
+    /// They are fit for a model: no hidden property (`x-hidden`) is named.
     pub fn faults(&self, instance: &Value) -> Vec<Fault> {
+        self.faults_for(Audience::Model, instance)
+    }
+
+    /// The same for whoever may set and see hidden properties.
+    pub fn faults_to_author(&self, instance: &Value) -> Vec<Fault> {
+        self.faults_for(Audience::Author, instance)
+    }
+
+    fn faults_for(&self, audience: Audience, instance: &Value) -> Vec<Fault> {
         if let Some(fault) = self.too_much(instance) {
             return vec![fault];
         }
@@ -86,7 +98,7 @@ impl Compiled {
         let mut faults = Vec::new();
         if self.few_errors(instance) {
             for error in self.validator.iter_errors(instance) {
-                explain::explain(&self.schema, &error, &mut faults);
+                explain::explain(&self.schema, &error, audience, &mut faults);
                 if faults.len() >= 100 {
                     break;
                 }
@@ -96,7 +108,7 @@ impl Compiled {
             let message = "does not fit the schema, and is too large to say where";
             faults.push(Fault::new("", "invalid_value", message));
         } else if let Err(error) = self.validator.validate(instance) {
-            explain::explain(&self.schema, &error, &mut faults);
+            explain::explain(&self.schema, &error, audience, &mut faults);
         }
         faults
     }
@@ -133,6 +145,11 @@ impl Compiled {
     pub const fn schema(&self) -> &Value {
         &self.schema
     }
+}
+
+/// Whether a member of a schema of this name is one of its keywords.
+pub(crate) fn is_keyword(name: &str) -> bool {
+    keywords::shape(name).is_some()
 }
 
 /// What is wrong with a schema, without compiling it: keywords of the wrong shape, types that are

@@ -191,7 +191,11 @@ pub(crate) fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
 /// Hidden inputs filled in, the whole checked against the schema.
 pub(crate) fn accept(tool: &CompiledTool, input: &mut Value, door: Door) -> Result<(), Vec<Fault>> {
     input::fill(&tool.config.input_schema, input, door)?;
-    let faults = tool.input_schema().faults(input);
+    let schema = tool.input_schema();
+    let faults = match door {
+        Door::Model | Door::Mcp => schema.faults(input),
+        Door::Rest | Door::Flow => schema.faults_to_author(input),
+    };
     if faults.is_empty() {
         Ok(())
     } else {

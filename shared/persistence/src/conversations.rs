@@ -183,15 +183,6 @@ const ABANDON: &str = r#"
     )
     returning c.id::text as id"#;
 
-const INTERRUPT: &str = r#"
-    update orchestration.conversations c
-    set status = 'failed', finished_at = now(),
-        error = '{"code":"interrupted","message":"Whoever asked may not write here any more.","hint":"Ask again."}'
-    where c.workspace_id = $1
-      and c.id = $2
-      and c.status = 'running'
-    returning c.id::text as id"#;
-
 /// Two sweeps at once take different rows.
 const EXPIRE: &str = "
     delete from orchestration.conversations c
@@ -217,7 +208,12 @@ pub(crate) const STATEMENTS: &[Statement] = &[
     ),
     statement!("conversations::history", HISTORY, Authenticated, History),
     statement!("conversations::abandon", ABANDON, ServiceRole, Affected),
-    statement!("conversations::interrupt", INTERRUPT, ServiceRole, Affected),
+    statement!(
+        "conversations::finish_as_system",
+        FINISH,
+        ServiceRole,
+        Affected
+    ),
     statement!("conversations::expire", EXPIRE, ServiceRole, Affected),
 ];
 
@@ -236,7 +232,8 @@ pub async fn start(tx: &mut Tx, new: &NewConversation<'_>) -> Result<(), Error> 
     tx.one(query).await.map(drop)
 }
 
-/// Writes down how a run ended. False when it is not running any more, or not of the one who asks.
+/// Writes down how a run ended. False when it is not running any more, or not of the one who asks; as the system when that
+/// one may not write here any more.
 ///
 /// # Errors
 /// The database's.
@@ -297,21 +294,6 @@ pub async fn history(
 pub async fn abandon(tx: &mut Tx, most: i64) -> Result<usize, Error> {
     let ended: Vec<Affected> = tx.all(query_as(ABANDON).bind(most)).await?;
     Ok(ended.len())
-}
-
-/// Ends one run whose asking person lost the right to write its end; as the system.
-///
-/// # Errors
-/// The database's.
-pub async fn interrupt(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-    id: ConversationId,
-) -> Result<(), Error> {
-    let query = query_as::<_, Affected>(INTERRUPT)
-        .bind(workspace.0)
-        .bind(id.0);
-    tx.maybe(query).await.map(drop)
 }
 
 /// Removes conversations that are so many days old, `most` at once; as the system. Answers how many.

@@ -37,6 +37,14 @@ impl<'t> Schema<'t> {
         }
     }
 
+    /// The same for whoever may set and see hidden properties.
+    pub fn faults_to_author(&self, value: &Value) -> Vec<Fault> {
+        match self.compiled() {
+            Ok(compiled) => compiled.faults_to_author(value),
+            Err(faults) => faults.clone(),
+        }
+    }
+
     /// Whether a value fits.
     pub fn is_valid(&self, value: &Value) -> bool {
         self.compiled()

@@ -24,7 +24,7 @@ const KEYED: i64 = 1_000;
 const RUNS: i64 = 100;
 
 /// Conversations that one round removes, and after how many days.
-const CONVERSATIONS: i64 = 500;
+const CONVERSATIONS: i64 = 50;
 const CONVERSATION_DAYS: i32 = 90;
 
 /// What one round did.
@@ -86,6 +86,8 @@ pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
     swept.interrupted = swept.settle("runs", interrupted);
     let forgotten = forget(db).await;
     swept.forgotten = swept.settle("ledger", forgotten);
+    let old = old_conversations(db).await;
+    swept.forgotten += swept.settle("conversations", old);
     // Last: what was just done is in the audit too.
     let linked = chain::link(db, LINK).await;
     swept.linked = swept.settle("link", linked);
@@ -108,14 +110,21 @@ async fn interrupted(db: &Db) -> Result<usize, persistence::Error> {
     Ok(interrupted)
 }
 
-/// Forgets what the ledger remembers and the limits count no more, consents that were not finished, and old conversations.
+/// Removes conversations whose time is over; a few at once, since each may be megabytes.
+async fn old_conversations(db: &Db) -> Result<usize, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let gone =
+        persistence::conversations::expire(&mut tx, CONVERSATION_DAYS, CONVERSATIONS).await?;
+    tx.commit().await?;
+    Ok(gone)
+}
+
+/// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.
 async fn forget(db: &Db) -> Result<usize, persistence::Error> {
     let mut tx = db.begin_system().await?;
     let keys = persistence::idempotency::expire(&mut tx, KEYED).await?;
     let slots = persistence::limits::expire(&mut tx, KEYED).await?;
     let consents = persistence::authorizations::expire(&mut tx, KEYED).await?;
-    let conversations =
-        persistence::conversations::expire(&mut tx, CONVERSATION_DAYS, CONVERSATIONS).await?;
     tx.commit().await?;
-    Ok(keys + slots + consents + conversations)
+    Ok(keys + slots + consents)
 }

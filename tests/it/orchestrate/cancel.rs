@@ -114,6 +114,9 @@ async fn who_was_let_go_meanwhile_gets_no_answer_that_was_not_kept() {
         (403, "forbidden")
     );
     assert_eq!(ended(&app).await, "failed");
+    let kept =
+        app.sql("select turns::text || ' ' || total_tokens::text from orchestration.conversations");
+    assert_ne!(kept.single(), Some("0 0"), "what it cost is kept");
 }
 
 /// Lets events through until the answer's head is there.

@@ -11,6 +11,20 @@ use crate::path::escape_token;
 /// Keywords that hold parts for references.
 const PARTS: [&str; 2] = ["$defs", "definitions"];
 
+/// Keywords whose members are names or data, and no keywords.
+const NAMING: [&str; 10] = [
+    "properties",
+    "patternProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+    "default",
+    "const",
+    "enum",
+    "examples",
+    "example",
+];
+
 /// The input schema without its hidden properties, and without the root's keywords that speak of one.
 /// The whole schema still judges the arguments.
 pub fn visible(schema: &Value) -> Value {
@@ -52,13 +66,20 @@ fn shown_of(schema: &Value, hidden: &[&str], keyword: &str, value: &Value) -> Op
             is_shown(text).then(|| value.clone())
         }
         ("type" | "$schema" | "$id" | "$defs" | "definitions", _) => Some(value.clone()),
+        // Each branch holds by itself; `true` in the place of one keeps the others' places for references.
+        ("allOf", Value::Array(all)) => {
+            let speaks = |branch| Search::of(schema, hidden).finds("", branch);
+            let branches = all.iter().map(|branch| match speaks(branch) {
+                true => Value::Bool(true),
+                false => branch.clone(),
+            });
+            let shown: Vec<Value> = branches.collect();
+            let any = shown.iter().any(|branch| *branch != Value::Bool(true));
+            any.then_some(Value::Array(shown))
+        }
         _ => {
-            let mut search = Search {
-                schema,
-                hidden,
-                followed: Vec::new(),
-            };
-            (!search.finds(keyword, value)).then(|| value.clone())
+            let speaks = Search::of(schema, hidden).finds(keyword, value);
+            (!speaks).then(|| value.clone())
         }
     }
 }
@@ -71,14 +92,36 @@ struct Search<'s> {
 }
 
 impl<'s> Search<'s> {
-    /// Whether the value of a member speaks of a hidden input.
+    const fn of(schema: &'s Value, hidden: &'s [&'s str]) -> Self {
+        Self {
+            schema,
+            hidden,
+            followed: Vec::new(),
+        }
+    }
+
+    /// Whether the value of a member speaks of a hidden input. Keywords are no names, though inputs are called `type` and
+    /// `format` as well: names stand in some keywords only.
     fn finds(&mut self, member: &str, value: &'s Value) -> bool {
         match value {
+            Value::String(_) if matches!(member, "type" | "format") => false,
             Value::String(text) => self.says(text) || (member == "$ref" && self.finds_behind(text)),
-            Value::Array(items) => items.iter().any(|item| self.finds("", item)),
-            Value::Object(members) => members
-                .iter()
-                .any(|(name, value)| self.says(name) || self.finds(name, value)),
+            Value::Array(items) => {
+                let inside = if NAMING.contains(&member) || member == "type" {
+                    member
+                } else {
+                    ""
+                };
+                items.iter().any(|item| self.finds(inside, item))
+            }
+            Value::Object(members) => {
+                let names = NAMING.contains(&member);
+                members.iter().any(|(name, value)| {
+                    let is_keyword = !names && crate::schema::is_keyword(name);
+                    let inside = if names { "" } else { name };
+                    (!is_keyword && self.says(name)) || self.finds(inside, value)
+                })
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
@@ -207,6 +250,28 @@ mod tests {
 
     fn plain() -> Value {
         json!({ "type": "object", "properties": { "symbol": { "type": "string" } } })
+    }
+
+    #[test]
+    fn keywords_are_no_names_and_branches_stand_alone() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "symbol": { "type": "string" }, "format": { "const": "json", "x-hidden": true } },
+            "additionalProperties": { "type": "string", "format": "date" },
+            "anyOf": [{ "required": ["symbol"] }, { "minProperties": 1 }],
+            "allOf": [{ "properties": { "a": { "type": "integer" } }, "required": ["a"] }, { "required": ["format"] }],
+        });
+        let shown = visible(&schema);
+        assert_eq!(
+            shown["additionalProperties"],
+            schema["additionalProperties"]
+        );
+        assert_eq!(shown["anyOf"], schema["anyOf"]);
+        assert_eq!(shown["allOf"], json!([schema["allOf"][0], true]));
+        assert_eq!(
+            shown["properties"],
+            json!({ "symbol": { "type": "string" } })
+        );
     }
 
     #[test]

@@ -12,12 +12,28 @@ use crate::path::escape_token;
 use crate::text;
 use crate::walk::{escape_into, type_name};
 
-/// Adds the faults that one error stands for. They name no hidden property, nor what it must be: models
-/// read them.
-pub(super) fn explain(schema: &Value, error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
+/// Who reads the faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// A model: hidden properties are not named.
+    Model,
+    /// A person or a program that may set hidden properties.
+    Author,
+}
+
+/// Adds the faults that one error stands for. To a model they name no hidden property, nor what it must be.
+pub(super) fn explain(
+    schema: &Value,
+    error: &ValidationError<'_>,
+    audience: Audience,
+    faults: &mut Vec<Fault>,
+) {
     let at = error.instance_path().as_str().to_owned();
     let instance = error.instance();
-    let hidden: Vec<&str> = hidden_names(schema).collect();
+    let hidden: Vec<&str> = match audience {
+        Audience::Model => hidden_names(schema).collect(),
+        Audience::Author => Vec::new(),
+    };
     if is_within(&at, &hidden) {
         return faults.push(fixed());
     }
@@ -38,7 +54,7 @@ pub(super) fn explain(schema: &Value, error: &ValidationError<'_>, faults: &mut 
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             let told = |name: &str| !(around && hidden.contains(&name));
-            let mut known = known_properties(schema, error.schema_path());
+            let mut known = known_properties(schema, error.schema_path(), audience);
             known.retain(|name| told(name));
             let before = faults.len();
             let unknown = unexpected.iter().filter(|name| told(name)).take(100);
@@ -55,7 +71,7 @@ pub(super) fn explain(schema: &Value, error: &ValidationError<'_>, faults: &mut 
             Fault::new(at, "invalid_value", message)
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            none_fits(schema, &at, context, instance)
+            none_fits(schema, &at, context, instance, audience)
         }
         kind => simple(&at, kind),
     };
@@ -167,8 +183,8 @@ fn fixed() -> Fault {
     Fault::new("", "invalid_value", message)
 }
 
-/// The properties that stand beside the keyword at `path`, without the hidden ones.
-fn known_properties<'s>(schema: &'s Value, path: &Location) -> Vec<&'s str> {
+/// The properties that stand beside the keyword at `path`; for a model without the hidden ones.
+fn known_properties<'s>(schema: &'s Value, path: &Location, audience: Audience) -> Vec<&'s str> {
     let parent = path
         .as_str()
         .rsplit_once('/')
@@ -177,7 +193,8 @@ fn known_properties<'s>(schema: &'s Value, path: &Location) -> Vec<&'s str> {
         .pointer(parent)
         .and_then(|schema| schema.get("properties")?.as_object())
         .map(|properties| {
-            let shown = properties.iter().filter(|(_, it)| !is_hidden(it));
+            let shows = |property: &Value| audience == Audience::Author || !is_hidden(property);
+            let shown = properties.iter().filter(|(_, it)| shows(it));
             shown.map(|(name, _)| name.as_str()).collect()
         })
         .unwrap_or_default()
@@ -231,6 +248,7 @@ fn none_fits(
     at: &str,
     context: &[Vec<ValidationError<'_>>],
     instance: &Value,
+    audience: Audience,
 ) -> Fault {
     let mut types = Vec::new();
     for branch in context {
@@ -264,7 +282,7 @@ fn none_fits(
         Some(branch) => {
             let mut inner = Vec::new();
             if let Some(error) = branch.first() {
-                explain(schema, error, &mut inner);
+                explain(schema, error, audience, &mut inner);
             }
             let fault = Fault::new(at, "invalid_value", "fits none of the allowed forms");
             match inner.into_iter().next() {

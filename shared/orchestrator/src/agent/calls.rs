@@ -340,12 +340,13 @@ fn hosts(config: &ToolConfig) -> Vec<String> {
     let with_ports = named.filter_map(|named| named.hosts).flatten();
     let mut hosts: Vec<String> = with_ports.chain(binding::host(config)).collect();
     for at in 0..hosts.len() {
-        if let Some((name, _)) = hosts[at].rsplit_once(':') {
+        let port = |(_, port): &(&str, &str)| port.bytes().all(|b| b.is_ascii_digit());
+        if let Some((name, _)) = hosts[at].rsplit_once(':').filter(port) {
             let name = name.to_owned();
             hosts.push(name);
         }
     }
-    hosts.sort_by_key(|host| std::cmp::Reverse(host.len()));
+    hosts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     hosts.dedup();
     hosts
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::failure::Failure;
 use tokio::sync::Notify;
 
 use super::Event;
@@ -13,7 +14,8 @@ const MAX_WAITING: usize = 16 << 20;
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<Event>,
+    /// With what each takes.
+    waiting: VecDeque<(Event, usize)>,
     bytes: usize,
     closed: bool,
 }
@@ -50,11 +52,15 @@ pub(super) fn pair() -> (Mouth, Ears) {
 impl Mouth {
     /// Puts an event behind the others.
     pub(super) fn tell(&self, event: Event) {
+        let size = size(&event);
         let mut queue = self.0.queue();
-        queue.bytes += size(&event);
+        queue.bytes += size;
         match (queue.waiting.back_mut(), event) {
-            (Some(Event::Delta { text }), Event::Delta { text: more }) => text.push_str(&more),
-            (_, event) => queue.waiting.push_back(event),
+            (Some((Event::Delta { text }, of_both)), Event::Delta { text: more }) => {
+                text.push_str(&more);
+                *of_both += size;
+            }
+            (_, event) => queue.waiting.push_back((event, size)),
         }
         let overflowed = queue.bytes > MAX_WAITING;
         drop(queue);
@@ -83,8 +89,8 @@ impl Ears {
         loop {
             {
                 let mut queue = self.0.queue();
-                if let Some(event) = queue.waiting.pop_front() {
-                    queue.bytes = queue.bytes.saturating_sub(size(&event));
+                if let Some((event, size)) = queue.waiting.pop_front() {
+                    queue.bytes = queue.bytes.saturating_sub(size);
                     return Some(event);
                 }
                 if queue.closed {
@@ -103,9 +109,14 @@ fn size(event: &Event) -> usize {
         Event::ToolCall { input, .. } => 200 + input.to_string().len(),
         Event::ToolResult { outcome, .. } => match outcome {
             Ok(output) => 200 + output.to_string().len(),
-            Err(failure) => 500 + failure.message.len(),
+            Err(failure) => 500 + failure.message.len() + of_details(failure),
         },
     }
+}
+
+fn of_details(failure: &Failure) -> usize {
+    let values = failure.details.values();
+    values.map(|value| value.to_string().len()).sum()
 }
 
 #[cfg(test)]

@@ -68,9 +68,19 @@ impl Run {
         if finished {
             return Ok(());
         }
-        // Whoever asked may not write here any more: a member who was let go meanwhile.
+        // Whoever asked may not write here any more: a member who was let go meanwhile. What was done is kept all the same.
+        let lost = json!({
+            "code": "interrupted", "message": "Whoever asked may not write here any more.", "hint": "Ask again.",
+        });
+        let ending = Ending {
+            status: Status::Failed,
+            response: None,
+            items: "[]",
+            error: Some(&lost),
+            ..ending
+        };
         let mut tx = self.rooms.db.begin_system().await?;
-        conversations::interrupt(&mut tx, workspace, id).await?;
+        conversations::finish(&mut tx, workspace, id, &ending).await?;
         tx.commit().await?;
         Err(persistence::Error::Forbidden)
     }

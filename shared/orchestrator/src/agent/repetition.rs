@@ -80,7 +80,13 @@ impl Repetition {
 
     /// Says that nothing was called after all.
     pub(super) fn forget(&mut self, key: Key) {
-        self.made.remove(&key.0);
+        match self.made.get_mut(&key.0) {
+            Some(made) if made.times > 1 => made.times -= 1,
+            Some(_) => {
+                self.made.remove(&key.0);
+            }
+            None => {}
+        }
     }
 
     /// Says whether anything was done in a turn. True: the model goes in circles.
@@ -126,6 +132,24 @@ mod tests {
             calls.settle(key, true);
         }
         assert!(calls.ask("state", key, 4).is_err());
+    }
+
+    #[test]
+    fn what_was_not_called_counts_for_nothing() {
+        let mut calls = Repetition::default();
+        let key = Key::of("order", &json!({}));
+        for turn in 1..=9 {
+            assert_eq!(calls.ask("order", key, turn), Ok(()));
+            calls.forget(key);
+        }
+        let key = Key::of("state", &json!({}));
+        assert_eq!(calls.ask("state", key, 1), Ok(()));
+        calls.settle(key, true);
+        assert_eq!(calls.ask("state", key, 2), Ok(()));
+        calls.forget(key);
+        assert_eq!(calls.ask("state", key, 3), Ok(()));
+        assert_eq!(calls.ask("state", key, 4), Ok(()));
+        assert!(calls.ask("state", key, 5).is_err(), "three times in all");
     }
 
     #[test]
