@@ -86,7 +86,7 @@ async fn time_ends_a_run_whoever_is_waited_for() {
     let setup = TestApp::setup()
         .scripted_model()
         .without_built_in_tools()
-        .config(|config| config.model.deadline_s = 1);
+        .config(|config| config.model.deadline_s = 3);
     let app = setup.start().await;
     let alice = app.alice();
     let closed = Gate::new();
