@@ -20,6 +20,9 @@ use crate::skip::skip;
 /// The oldest version that is spoken.
 const OLDEST: &str = "2025-06-18";
 
+/// How often a version is tried again. What is wrong stays so.
+const MORE_TRIES: usize = 3;
+
 /// How a scenario ended.
 #[derive(Debug, Default, PartialEq)]
 struct Ended {
@@ -51,7 +54,10 @@ async fn the_official_suite_passes_where_it_applies() {
         let expected = expected::of(version);
         let mut ended = applied(&suite, &url, version).await;
         // The suite waits half a second for some answers: on a machine full of other tests that can be too short.
-        if ended != expected {
+        for _ in 0..MORE_TRIES {
+            if ended == expected {
+                break;
+            }
             ended = applied(&suite, &url, version).await;
         }
         assert_eq!(ended, expected, "{version}");
