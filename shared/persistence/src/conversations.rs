@@ -138,10 +138,13 @@ row! {
     }
 }
 
+/// The beginning does not wait for the disk: a crash of the database that loses it ends the run as well.
 const START: &str = "
-    insert into orchestration.conversations (id, workspace_id, previous_id, model, prompt, server)
-    values ($1, $2, $3, $4, $5, $6)
-    returning id::text as id";
+    with quickly as (select set_config('synchronous_commit', 'off', true))
+    insert into orchestration.conversations as c (id, workspace_id, previous_id, model, prompt, server)
+    select $1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text
+    from quickly
+    returning c.id::text as id";
 
 const FINISH: &str = "
     update orchestration.conversations c
