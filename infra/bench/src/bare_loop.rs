@@ -5,14 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt as _;
 use axum::{Router, routing::post};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
+use crate::Result;
 use crate::model::FUNCTION;
-use crate::{Result, say};
+use crate::serve::serve;
 
 #[derive(Clone)]
 struct Loop {
@@ -23,8 +22,6 @@ struct Loop {
 
 /// Serves until it is killed; prints its base URL first.
 pub(crate) async fn run(upstream: String, model: String) -> Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    say(&format!("http://{}", listener.local_addr()?));
     let client = reqwest::Client::builder()
         .no_proxy()
         .tcp_nodelay(true)
@@ -37,12 +34,7 @@ pub(crate) async fn run(upstream: String, model: String) -> Result<()> {
     let router = Router::new()
         .route("/orchestrate", post(orchestrate))
         .with_state(state);
-    let listener = listener.tap_io(|stream| {
-        // Small answers must not wait for more to send; it fails only on a closed socket.
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router).await?;
-    Ok(())
+    serve(router, "").await
 }
 
 async fn orchestrate(State(state): State<Loop>, body: Bytes) -> Response {

@@ -7,6 +7,7 @@ mod model;
 mod orchestrate;
 mod process;
 mod proxy;
+mod serve;
 mod upstream;
 
 use std::path::PathBuf;

@@ -4,29 +4,21 @@ use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt as _;
 use axum::{Router, routing::post};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::{Result, say};
+use crate::Result;
+use crate::serve::serve;
 
 /// The function that it asks for.
 pub(crate) const FUNCTION: &str = "bench_quote";
 
 /// Serves until it is killed; prints its base URL first.
 pub(crate) async fn run() -> Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    say(&format!("http://{}/v1", listener.local_addr()?));
     let router = Router::new()
         .route("/v1/responses", post(answer))
         .layer(DefaultBodyLimit::disable());
-    let listener = listener.tap_io(|stream| {
-        // Small answers must not wait for more to send; it fails only on a closed socket.
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router).await?;
-    Ok(())
+    serve(router, "/v1").await
 }
 
 async fn answer(body: Bytes) -> Response {

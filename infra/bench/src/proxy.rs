@@ -5,12 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt as _;
 use axum::{Router, routing::post};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::{Result, say};
+use crate::Result;
+use crate::serve::serve;
 
 #[derive(Clone)]
 struct Proxy {
@@ -20,8 +19,6 @@ struct Proxy {
 
 /// Serves until it is killed; prints its base URL first.
 pub(crate) async fn run(upstream: String) -> Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    say(&format!("http://{}", listener.local_addr()?));
     let client = reqwest::Client::builder()
         .no_proxy()
         .tcp_nodelay(true)
@@ -29,12 +26,7 @@ pub(crate) async fn run(upstream: String) -> Result<()> {
     let router = Router::new()
         .route("/execute", post(execute))
         .with_state(Proxy { client, upstream });
-    let listener = listener.tap_io(|stream| {
-        // Without it small answers wait for an acknowledgement; it fails only on a closed socket.
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router).await?;
-    Ok(())
+    serve(router, "").await
 }
 
 async fn execute(State(proxy): State<Proxy>, body: Bytes) -> Response {
