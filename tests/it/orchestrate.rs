@@ -14,6 +14,7 @@ mod turns;
 mod weather;
 
 use serde_json::{Value, json};
+use testkit::scripted_model::Captured;
 use testkit::{Persona, Response, TestApp, ToolBuilder};
 
 const PATH: &str = "/api/v1/orchestrate";
@@ -65,4 +66,12 @@ fn errors_told(app: &TestApp) -> Vec<Value> {
 fn assert_clean(app: &TestApp) {
     assert_eq!(app.model().refusals(), [""; 0]);
     assert_eq!(app.model().left(), 0);
+}
+
+/// The types of the items that the model was sent.
+fn kinds(request: &Captured) -> Vec<&str> {
+    let items = request.items().iter();
+    items
+        .map(|item| item["type"].as_str().unwrap_or("message"))
+        .collect()
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::TestApp;
 use testkit::scripted_model::{call, say, status, think};
 
-use super::{answered, assert_clean, plain, prompt, refused};
+use super::{answered, assert_clean, kinds, plain, prompt, refused};
 
 fn then(previous: &Value, text: &str) -> Value {
     json!({ "prompt": text, "previous_id": previous["id"] })
@@ -24,13 +24,8 @@ async fn a_conversation_goes_on_where_it_ended() {
     let second = answered(&alice, &then(&first, "Twice?")).await;
     let third = answered(&alice, &then(&second, "Thrice?")).await;
     let last = app.model().last_request().unwrap();
-    let kinds: Vec<&str> = last
-        .items()
-        .iter()
-        .map(|item| item["type"].as_str().unwrap())
-        .collect();
     assert_eq!(
-        kinds,
+        kinds(&last),
         [
             "message",
             "reasoning",

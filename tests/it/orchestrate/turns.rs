@@ -8,7 +8,7 @@ use testkit::scripted_model::{Gate, call, hang, item, say, think};
 use testkit::{Answer, Reply, TestApp};
 use tokio::sync::watch;
 
-use super::{STREAM, answered, assert_clean, plain, prompt};
+use super::{STREAM, answered, assert_clean, kinds, plain, prompt};
 
 const FIVE: [&str; 5] = ["e_tool", "a_tool", "d_tool", "b_tool", "c_tool"];
 
@@ -71,13 +71,8 @@ async fn reasoning_goes_back_sealed_turn_after_turn() {
     let answer = answered(&alice, &prompt("One and two")).await;
     assert_eq!(answer["response"], "Both are 1.");
     let requests = app.model().requests();
-    let kinds: Vec<&str> = requests[2]
-        .items()
-        .iter()
-        .map(|item| item["type"].as_str().unwrap())
-        .collect();
     assert_eq!(
-        kinds,
+        kinds(&requests[2]),
         [
             "message",
             "reasoning",

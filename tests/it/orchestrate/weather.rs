@@ -1,8 +1,10 @@
 //! The product specification's own question, answered in exactly the documented shape, plain and as a stream.
 
 use serde_json::{Value, json};
-use testkit::scripted_model::{Captured, say, think};
+use testkit::scripted_model::{say, think};
 use testkit::{Persona, SentEvent, TestApp, ToolBuilder};
+
+use super::kinds;
 
 const ANSWER: &str = "It is 18.5 °C in SF, with a light wind.";
 
@@ -70,13 +72,6 @@ fn assert_well_asked(app: &TestApp) {
         ]
     );
     assert!(second.outputs()[0].1.to_string().contains("18.5"));
-}
-
-fn kinds(request: &Captured) -> Vec<&str> {
-    let items = request.items().iter();
-    items
-        .map(|item| item["type"].as_str().unwrap_or("message"))
-        .collect()
 }
 
 /// The value at a place that differs each time, checked and then replaced.
