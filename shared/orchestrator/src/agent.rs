@@ -35,7 +35,7 @@ use tracing::{Instrument as _, Span};
 use url::Url;
 use vault::Vault;
 
-pub use ask::{MAX_TURNS, text_format_faults};
+pub(crate) use ask::model_fault;
 pub use running::Running;
 
 use crate::model::Models;

@@ -8,11 +8,8 @@ use persistence::audit::{self, NewAudit};
 use persistence::models::{self, ModelRow};
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, OrchestrateError};
+use crate::agent::{Agent, OrchestrateError, model_fault};
 use crate::endpoint::checked_base_url;
-
-/// Longest name of a model, in characters.
-const MAX_MODEL: usize = 256;
 
 /// What an admin says about the server.
 #[derive(Clone, Debug)]
@@ -50,7 +47,12 @@ impl Agent {
         caller: &Caller,
         setting: &Setting,
     ) -> Result<ModelRow, OrchestrateError> {
-        let mut faults: Vec<Fault> = named(setting.model.as_deref()).into_iter().collect();
+        let mut faults: Vec<Fault> = setting
+            .model
+            .as_deref()
+            .and_then(model_fault)
+            .into_iter()
+            .collect();
         let checked = checked_base_url(&setting.base_url, self.policy());
         let endpoint = match checked {
             Ok(endpoint) if faults.is_empty() => endpoint,
@@ -98,19 +100,6 @@ impl Agent {
         tx.commit().await?;
         Ok(removed.is_some())
     }
-}
-
-fn named(model: Option<&str>) -> Option<Fault> {
-    let model = model?;
-    let good = (1..=MAX_MODEL).contains(&model.chars().count())
-        && !model.trim().is_empty()
-        && !model.chars().any(char::is_control);
-    if good {
-        return None;
-    }
-    let message =
-        format!("a model's name has 1 to {MAX_MODEL} characters, none of them a control character");
-    Some(Fault::new("/model", "invalid_value", message).hint("write it as the provider does"))
 }
 
 fn entry<'a>(caller: &Caller, action: &'a str, detail: Value) -> NewAudit<'a> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{AgentRules, Ask};
 
 /// Most requests to the model in one run.
-pub const MAX_TURNS: u32 = 50;
+const MAX_TURNS: u32 = 50;
 
 /// Longest name of a model, in characters.
 const MAX_MODEL: usize = 256;
@@ -25,15 +25,7 @@ pub(super) fn faults(ask: &Ask, rules: &AgentRules) -> Vec<Fault> {
         let fault = Fault::new("/prompt", "required", "\"prompt\" is empty");
         faults.push(fault.hint("write what is asked"));
     }
-    if let Some(model) = &ask.model
-        && (model.trim().is_empty() || model.chars().count() > MAX_MODEL || has_control(model))
-    {
-        let message = format!(
-            "a model's name has 1 to {MAX_MODEL} characters, none of them a control character"
-        );
-        let fault = Fault::new("/model", "invalid_value", message);
-        faults.push(fault.hint("write it as the provider does, or leave it out"));
-    }
+    faults.extend(ask.model.as_deref().and_then(model_fault));
     if let Some(turns) = ask.max_turns
         && !(1..=MAX_TURNS).contains(&turns)
     {
@@ -57,13 +49,23 @@ pub(super) fn faults(ask: &Ask, rules: &AgentRules) -> Vec<Fault> {
     faults
 }
 
-fn has_control(text: &str) -> bool {
-    text.chars().any(char::is_control)
+/// What is wrong with a model's name, at `/model`.
+pub(crate) fn model_fault(model: &str) -> Option<Fault> {
+    let good = (1..=MAX_MODEL).contains(&model.chars().count())
+        && !model.trim().is_empty()
+        && !model.chars().any(char::is_control);
+    if good {
+        return None;
+    }
+    let message =
+        format!("a model's name has 1 to {MAX_MODEL} characters, none of them a control character");
+    let fault = Fault::new("/model", "invalid_value", message);
+    Some(fault.hint("write it as the provider does, or leave it out"))
 }
 
 /// What is wrong with a `text_format`: the Responses API's `text.format` (`ResponseFormatText`, `…JsonObject`, `…JsonSchema`). The schema
 /// itself is the provider's to judge: what it takes in strict mode differs from model to model.
-pub fn text_format_faults(format: &Value) -> Vec<Fault> {
+fn text_format_faults(format: &Value) -> Vec<Fault> {
     let fault = |pointer: &str, code, message: &str, hint: &str| {
         vec![Fault::new(format!("/text_format{pointer}"), code, message).hint(hint)]
     };
