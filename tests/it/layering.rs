@@ -15,6 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["vault"],
     &["registry", "auth"],
     &["executor"],
+    &["workflow"],
     &["orchestrator"],
     &["web", "runtime"],
     &[
@@ -43,6 +44,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("rcgen", &["testkit"]),
     ("jsonschema", &["domain"]),
     ("aws-sdk-secretsmanager", &["vault"]),
+    ("aws-sdk-sqs", &["workflow"]),
 ];
 
 fn metadata() -> Metadata {
