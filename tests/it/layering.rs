@@ -26,6 +26,7 @@ const ROWS: &[&[&str]] = &[
         "analytics",
         "orchestrate",
         "mcp",
+        "flow-worker",
     ],
     &["devserver", "xtask", "bench"],
     &["testkit", "examples"],

@@ -1,6 +1,7 @@
 //! Every environment variable of the product, with its meaning and default; read once, at start.
 
 mod model;
+mod queue;
 mod read;
 mod stores;
 
@@ -10,6 +11,7 @@ use domain::code::CodeTool;
 use persistence::PoolMode;
 use secrecy::SecretString;
 use vault::StoresConfig;
+use workflow::SqsConfig;
 
 use crate::start::StartError;
 use read::Reader;
@@ -94,18 +96,18 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "AWS_REGION",
-        meaning: "the region of AWS Secrets Manager; set by Lambda",
-        default: "none: required with SECRET_AWS_PREFIX",
+        meaning: "the region of AWS Secrets Manager and SQS; set by Lambda",
+        default: "none: required with SECRET_AWS_PREFIX or FLOW_QUEUE_URL",
     },
     Variable {
         name: "AWS_ACCESS_KEY_ID",
-        meaning: "whose permissions Secrets Manager is asked with (with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN); set by Lambda",
-        default: "none: required with SECRET_AWS_PREFIX",
+        meaning: "whose permissions AWS is asked with (with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN); set by Lambda",
+        default: "none: required with SECRET_AWS_PREFIX or FLOW_QUEUE_URL",
     },
     Variable {
         name: "AWS_SECRET_ACCESS_KEY",
         meaning: "belongs to AWS_ACCESS_KEY_ID",
-        default: "none: required with SECRET_AWS_PREFIX",
+        default: "none: required with SECRET_AWS_PREFIX or FLOW_QUEUE_URL",
     },
     Variable {
         name: "AWS_SESSION_TOKEN",
@@ -115,6 +117,16 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
         meaning: "another address of Secrets Manager: an emulator, a VPC endpoint",
+        default: "the region's own",
+    },
+    Variable {
+        name: "FLOW_QUEUE_URL",
+        meaning: "the SQS queue that carries hints about steps of flows to the worker",
+        default: "none: locally a queue in the process; a deployed function leaves its hints to the sweep",
+    },
+    Variable {
+        name: "AWS_ENDPOINT_URL_SQS",
+        meaning: "another address of SQS: an emulator, a VPC endpoint",
         default: "the region's own",
     },
     Variable {
@@ -262,6 +274,8 @@ pub struct Config {
     pub master_keys: Option<SecretString>,
     /// `SECRET_PROVIDER`, `SECRET_AWS_PREFIX`, `SECRET_CACHE_SECONDS`, `SECRET_ENV_ALLOW` and what they name.
     pub secret_stores: StoresConfig,
+    /// `FLOW_QUEUE_URL` and what it needs.
+    pub flow_queue: Option<SqsConfig>,
     /// `OPENAI_…` and `MODEL_…`.
     pub model: ModelConfig,
     /// `EGRESS_ALLOW`: `host:port,…`.
@@ -283,6 +297,7 @@ impl fmt::Debug for Config {
             .field("jwt_issuer", &self.jwt_issuer)
             .field("jwks_url", &self.jwks_url)
             .field("secret_stores", &self.secret_stores)
+            .field("flow_queue", &self.flow_queue)
             .field("egress_allow", &self.egress_allow)
             .field("cors_origins", &self.cors_origins)
             .field("log_level", &self.log_level)
@@ -305,6 +320,7 @@ impl Config {
             jwt_audience: "authenticated".to_owned(),
             master_keys: None,
             secret_stores: StoresConfig::default(),
+            flow_queue: None,
             model: ModelConfig::default(),
             egress_allow: String::new(),
             cors_origins: Vec::new(),

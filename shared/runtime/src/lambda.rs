@@ -33,12 +33,17 @@ pub fn serve_streaming(build: impl FnOnce(&Config) -> Result<Router, StartError>
 }
 
 fn start(build: impl FnOnce(&Config) -> Result<Router, StartError>, answers: Answers) -> ExitCode {
+    launch(|config| run(config, build, answers))
+}
+
+/// Reads the configuration, starts the logs, runs until Lambda ends the process.
+pub(crate) fn launch(run: impl FnOnce(&Config) -> Result<(), StartError>) -> ExitCode {
     let config = match config::missing_of_lambda() {
         missing if missing.is_empty() => Config::from_env(),
         missing => Err(StartError::NotLambda(missing)),
     };
     telemetry::start(config.as_ref().map_or("info", |config| &config.log_level));
-    match config.and_then(|config| run(&config, build, answers)) {
+    match config.and_then(|config| run(&config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "cannot start");
@@ -47,17 +52,23 @@ fn start(build: impl FnOnce(&Config) -> Result<Router, StartError>, answers: Ans
     }
 }
 
+/// One event at a time: one thread. Blocking look-ups have threads of their own.
+pub(crate) fn on_one_thread(
+    work: impl Future<Output = Result<(), StartError>>,
+) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Runtime)?;
+    runtime.block_on(work)
+}
+
 fn run(
     config: &Config,
     build: impl FnOnce(&Config) -> Result<Router, StartError>,
     answers: Answers,
 ) -> Result<(), StartError> {
-    // One request at a time: one thread. Blocking look-ups have threads of their own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::Runtime)?;
-    runtime.block_on(async {
+    on_one_thread(async {
         let service = ServiceBuilder::new()
             .map_request(as_text)
             .service(build(config)?);

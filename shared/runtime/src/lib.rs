@@ -1,6 +1,7 @@
 //! How a function starts: configuration, logs, the Lambda loop.
 
 pub mod config;
+mod events;
 mod lambda;
 mod start;
 mod sweep;
@@ -8,6 +9,7 @@ pub mod telemetry;
 mod wire;
 
 pub use config::Config;
+pub use events::serve_events;
 pub use lambda::{serve, serve_streaming};
 pub use persistence::PoolMode;
 pub use start::StartError;

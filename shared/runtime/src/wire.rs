@@ -1,5 +1,7 @@
 //! What is built from the configuration: the rooms that functions are wired with.
 
+use std::sync::Arc;
+
 use auth::{Authenticator, TokenRules};
 use domain::egress::Policy;
 use executor::Executor;
@@ -9,6 +11,7 @@ use registry::Registry;
 use secrecy::ExposeSecret as _;
 use url::Url;
 use vault::{MasterKeys, Vault};
+use workflow::{NoQueue, Queue, SqsQueue};
 
 use crate::{Config, StartError};
 
@@ -111,6 +114,15 @@ impl Config {
             policy: self.egress_policy()?,
             ..OutboundConfig::default()
         }))
+    }
+
+    /// What carries hints to the worker: SQS, or nothing (then the sweep of a function that has a queue sends them). The
+    /// local server, which has a worker of its own, uses a [`workflow::LocalQueue`] instead of nothing.
+    pub fn flow_queue(&self) -> Arc<dyn Queue> {
+        match &self.flow_queue {
+            Some(config) => Arc::new(SqsQueue::new(config.clone())),
+            None => Arc::new(NoQueue),
+        }
     }
 
     /// What runs tools.

@@ -34,6 +34,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             supabase_url,
             master_keys: self.master_keys(),
             secret_stores: self.secret_stores(),
+            flow_queue: self.flow_queue(),
             model: self.model(),
             egress_allow: self.egress_allow(),
             cors_origins: self.cors_origins(),
@@ -47,6 +48,14 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         (self.lookup)(name)
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())
+    }
+
+    /// A variable that another one needs.
+    pub(super) fn required(&mut self, name: &str, by: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.fault(name, format!("is required with {by}"));
+            String::new()
+        })
     }
 
     pub(super) fn fault(&mut self, name: &str, why: impl fmt::Display) {

@@ -54,12 +54,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 "must be 1 to 128 of letters, digits and _+=.@-, parts separated by /",
             );
         }
-        let mut required = |name: &str| {
-            self.text(name).unwrap_or_else(|| {
-                self.fault(name, "is required with SECRET_AWS_PREFIX");
-                String::new()
-            })
-        };
+        let mut required = |name: &str| self.required(name, "SECRET_AWS_PREFIX");
         let region = required("AWS_REGION");
         let access_key_id = required("AWS_ACCESS_KEY_ID");
         let secret_access_key = required("AWS_SECRET_ACCESS_KEY").into();
