@@ -40,7 +40,9 @@ pub use endpoint::{Endpoint, bound_host};
 pub use json_template::JsonTemplate;
 pub use pagination::{PageKind, PageTarget, Pagination};
 pub use read::read;
+pub(crate) use read::{id, name};
 pub use reading::{CsvHeader, CsvRules, ReadingRules, XmlRules};
+pub(crate) use rules::tags;
 pub use semantics::{
     CacheRules, DEFAULT_KEY_HEADER, DEFAULT_KEY_TTL_S, IdempotencyRules, LimitRules,
 };

@@ -15,6 +15,7 @@ pub mod cut;
 pub mod egress;
 pub mod failure;
 pub mod fault;
+pub mod flow;
 pub mod formats;
 pub mod graphql;
 pub mod ids;

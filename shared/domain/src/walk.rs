@@ -123,6 +123,11 @@ impl Faults {
         );
     }
 
+    /// Notes a fault whose place is known already.
+    pub(crate) fn tell(&mut self, fault: Fault) {
+        self.push(|| fault);
+    }
+
     fn push(&mut self, fault: impl FnOnce() -> Fault) {
         if self.0.len() < MOST {
             self.0.push(fault());

@@ -13,6 +13,8 @@ mod db;
 mod entry;
 mod error;
 pub mod executions;
+mod flow_versions;
+pub mod flows;
 pub mod idempotency;
 pub mod keys;
 pub mod limits;
@@ -30,6 +32,7 @@ mod statements;
 pub mod tokens;
 mod tool_versions;
 pub mod tools;
+pub mod versioned;
 pub mod workspaces;
 
 pub use db::{DatabaseConfig, Db, PoolMode, Tx};

@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0025_calls.sql",
     "0026_conversations.sql",
     "0027_models.sql",
+    "0028_flow_definitions.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::db::{Query, Tx};
 use crate::error::Error;
 use crate::statements::{Affected, Statement, row, statement};
+use crate::versioned;
 
 /// A prompt to be saved. The columns beside the document repeat what lists show of it.
 #[derive(Clone, Debug)]
@@ -71,34 +72,10 @@ row! {
 }
 
 /// What came of [`insert`].
-#[derive(Clone, Debug)]
-pub enum Insert {
-    /// Saved: as version 1, or as the next one of an id that had been retired.
-    Created(SavedPrompt),
-    /// A prompt of that id is there.
-    Exists {
-        /// Its version.
-        version: i32,
-        /// Its hash.
-        hash: String,
-    },
-}
+pub type Insert = versioned::Insert<SavedPrompt>;
 
 /// What came of [`revise`].
-#[derive(Clone, Debug)]
-pub enum Revise {
-    /// Saved, or the same document as the current one, which stays.
-    Done(SavedPrompt),
-    /// `if_match` names another version than the current one.
-    Conflict {
-        /// The current version.
-        version: i32,
-        /// Its hash.
-        hash: String,
-    },
-    /// No such prompt.
-    NotFound,
-}
+pub type Revise = versioned::Revise<SavedPrompt>;
 
 row! {
     struct Head {

@@ -7,31 +7,43 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::statements::{Statement, row, statement};
 
-/// What changed in a workspace's tools since a revision.
+/// What changed in a workspace's tools and flows since a revision.
 #[derive(Clone, Debug)]
 pub struct CatalogDelta {
     /// The revision that these rows lead to.
     pub revision: i64,
-    /// The tools that changed, in the order in which they did.
+    /// The tools and flows that changed, in the order in which they did.
     pub rows: Vec<CatalogRow>,
 }
 
-/// A tool that changed.
+/// What the document of an id means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatalogKind {
+    /// A tool's config.
+    Tool,
+    /// A flow's definition.
+    Flow,
+}
+
+/// A tool or flow that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogRow {
+    /// What it is; an id is one or the other for good.
+    pub kind: CatalogKind,
     /// The id.
     pub id: String,
     /// The current version.
     pub version: i32,
     /// Its hash.
     pub hash: String,
-    /// Its document; `None` when the tool was retired.
+    /// Its document; `None` when it was retired.
     pub document: Option<String>,
 }
 
 row! {
     struct DeltaRow {
         revision: i64,
+        is_flow: Option<bool>,
         id: Option<String>,
         version: Option<i32>,
         hash: Option<String>,
@@ -40,17 +52,29 @@ row! {
 }
 
 const CHANGED_SINCE: &str = "
-    select r.revision, t.id, t.version, t.hash,
-           case when t.retired_at is null then v.document::text end as document
+    select r.revision, c.is_flow, c.id, c.version, c.hash, c.document
     from catalog.revisions r
-    left join catalog.tools t
-      on t.workspace_id = r.workspace_id
-     and t.revision > $2
-     and ($2 > 0 or t.retired_at is null)
-    left join catalog.tool_versions v
-      on v.workspace_id = t.workspace_id and v.tool_id = t.id and v.version = t.version
+    left join (
+        select t.revision, false as is_flow, t.id, t.version, t.hash,
+               case when t.retired_at is null then v.document::text end as document
+        from catalog.tools t
+        left join catalog.tool_versions v
+          on v.workspace_id = t.workspace_id and v.tool_id = t.id and v.version = t.version
+        where t.workspace_id = $1
+          and t.revision > $2
+          and ($2 > 0 or t.retired_at is null)
+        union all
+        select f.revision, true as is_flow, f.id, f.version, f.hash,
+               case when f.retired_at is null then v.document::text end as document
+        from orchestration.flows f
+        left join orchestration.flow_versions v
+          on v.workspace_id = f.workspace_id and v.flow_id = f.id and v.version = f.version
+        where f.workspace_id = $1
+          and f.revision > $2
+          and ($2 > 0 or f.retired_at is null)
+    ) c on true
     where r.workspace_id = $1
-    order by t.revision, t.id";
+    order by c.revision, c.id";
 
 pub(crate) const STATEMENTS: &[Statement] = &[statement!(
     "revisions::changed_since",
@@ -59,7 +83,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[statement!(
     DeltaRow
 )];
 
-/// What changed after a revision; after 0, every live tool.
+/// What changed after a revision; after 0, every live tool and flow.
 ///
 /// # Errors
 /// The database's.
@@ -76,6 +100,10 @@ pub async fn changed_since(
         .into_iter()
         .filter_map(|row| {
             Some(CatalogRow {
+                kind: match row.is_flow? {
+                    false => CatalogKind::Tool,
+                    true => CatalogKind::Flow,
+                },
                 id: row.id?,
                 version: row.version?,
                 hash: row.hash?,

@@ -62,6 +62,8 @@ pub fn statements() -> Vec<Statement> {
         crate::revisions::STATEMENTS,
         crate::tools::STATEMENTS,
         crate::tool_versions::STATEMENTS,
+        crate::flows::STATEMENTS,
+        crate::flow_versions::STATEMENTS,
         crate::prompts::STATEMENTS,
         crate::models::STATEMENTS,
         crate::executions::STATEMENTS,

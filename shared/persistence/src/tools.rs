@@ -8,8 +8,9 @@ use uuid::Uuid;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::statements::{Affected, Statement, row, statement};
+use crate::versioned;
 
-pub use crate::revisions::{CatalogDelta, CatalogRow, changed_since};
+pub use crate::revisions::{CatalogDelta, CatalogKind, CatalogRow, changed_since};
 pub use crate::tool_versions::{ToolVersion, version, versions};
 
 /// A tool to be saved. The columns beside the document repeat what searching needs of it.
@@ -71,42 +72,10 @@ row! {
 }
 
 /// What came of [`insert`].
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once per save and taken apart at once"
-)]
-#[derive(Clone, Debug)]
-pub enum Insert {
-    /// Saved: as version 1, or as the next one of an id that had been retired.
-    Created(SavedTool),
-    /// A tool of that id is there.
-    Exists {
-        /// Its version.
-        version: i32,
-        /// Its hash.
-        hash: String,
-    },
-}
+pub type Insert = versioned::Insert<SavedTool>;
 
 /// What came of [`revise`].
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once per save and taken apart at once"
-)]
-#[derive(Clone, Debug)]
-pub enum Revise {
-    /// Saved, or the same document as the current one, which stays.
-    Done(SavedTool),
-    /// `if_match` names another version than the current one.
-    Conflict {
-        /// The current version.
-        version: i32,
-        /// Its hash.
-        hash: String,
-    },
-    /// No such tool.
-    NotFound,
-}
+pub type Revise = versioned::Revise<SavedTool>;
 
 row! {
     struct Head {
@@ -239,14 +208,24 @@ const PAGE: &str = concat!(
     limit $3"
 );
 
+/// Flows that are tools are found like them.
 const SEARCH: &str = "
-    select t.id
-    from catalog.tools t
+    select c.id
+    from (
+        select t.id, t.search
+        from catalog.tools t
+        where t.workspace_id = $1
+          and t.retired_at is null
+        union all
+        select f.id, f.search
+        from orchestration.flows f
+        where f.workspace_id = $1
+          and f.retired_at is null
+          and f.callable
+    ) c
     cross join catalog.search_query($2) as q
-    where t.workspace_id = $1
-      and t.retired_at is null
-      and t.search @@ q
-    order by ts_rank(t.search, q) desc, t.id
+    where c.search @@ q
+    order by ts_rank(c.search, q) desc, c.id
     limit $3";
 
 pub(crate) const STATEMENTS: &[Statement] = &[

@@ -15,7 +15,7 @@ use domain::egress::Policy;
 use domain::formats::Format;
 use domain::ids::{UserId, WorkspaceId};
 use domain::schema::Compiled;
-use persistence::tools::{CatalogDelta, CatalogRow};
+use persistence::tools::{CatalogDelta, CatalogKind, CatalogRow};
 use persistence::{DatabaseConfig, Db, PoolMode};
 use registry::{Catalog, CompiledTool, Registry};
 use serde_json::{Value, json};
@@ -52,6 +52,7 @@ fn response() -> Value {
 
 fn thousand() -> CatalogDelta {
     let rows = (0..1000).map(|number| CatalogRow {
+        kind: CatalogKind::Tool,
         id: format!("tool_{number}"),
         version: 1,
         hash: String::new(),

@@ -147,7 +147,8 @@ fn whole(root: Object<'_, '_>, policy: &Policy, faults: &mut Faults) -> Option<T
     })
 }
 
-fn name<'v>(root: Object<'v, '_>, faults: &mut Faults) -> Option<&'v str> {
+/// Reads `name`.
+pub(crate) fn name<'v>(root: Object<'v, '_>, faults: &mut Faults) -> Option<&'v str> {
     if !root.members.contains_key("name") {
         faults.missing(root.at, "name");
     }
@@ -177,7 +178,8 @@ fn is_mark(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)
 }
 
-fn id(root: Object<'_, '_>, name: Option<&str>, faults: &mut Faults) -> Option<ToolId> {
+/// Reads `id`, or makes one of the name.
+pub(crate) fn id(root: Object<'_, '_>, name: Option<&str>, faults: &mut Faults) -> Option<ToolId> {
     if root.members.contains_key("id") {
         let id = faults.text(root, "id")?;
         return match id.parse() {

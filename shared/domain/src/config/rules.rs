@@ -21,7 +21,7 @@ pub(super) fn part<'v, 'a>(
 }
 
 /// Reads `tags`.
-pub(super) fn tags(root: Object<'_, '_>, faults: &mut Faults) -> Vec<String> {
+pub(crate) fn tags(root: Object<'_, '_>, faults: &mut Faults) -> Vec<String> {
     let at = root.at.name("tags");
     let Some(value) = root.members.get("tags") else {
         return Vec::new();

@@ -12,6 +12,7 @@ mod connection;
 mod connections;
 mod entry;
 mod executions;
+mod flows;
 mod idempotency;
 mod layout;
 mod neighbours;

@@ -1,7 +1,7 @@
 //! Catalogs and their listings, without a database.
 
 use domain::config;
-use persistence::tools::CatalogRow;
+use persistence::tools::{CatalogKind, CatalogRow};
 use serde_json::{Value, json};
 
 use super::*;
@@ -25,6 +25,7 @@ fn document(name: &str) -> Value {
 
 fn row(id: &str, version: i32, document: Option<&Value>) -> CatalogRow {
     CatalogRow {
+        kind: CatalogKind::Tool,
         id: id.to_owned(),
         version,
         hash: format!("{id}-{version}"),

@@ -1,0 +1,155 @@
+//! What is wrong with a flow beside the tools and flows that there are.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::fit::Fit;
+use super::{Action, Flow, Template};
+use crate::fault::Fault;
+use crate::ids::ToolId;
+use crate::text;
+use crate::walk::{At, Faults};
+
+/// The tools and flows that a flow may call.
+pub trait Known {
+    /// The tool or flow of this id.
+    fn find(&self, id: &ToolId) -> Option<Callee<'_>>;
+
+    /// Every id, to find the one that was probably meant.
+    fn ids(&self) -> Vec<&str>;
+}
+
+/// A tool or a flow that a step calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Callee<'a> {
+    /// JSON Schema of its input; a flow without one takes `{}`.
+    pub input_schema: Option<&'a Value>,
+    /// Its definition, when it is a flow.
+    pub flow: Option<&'a Flow>,
+    /// Or why it cannot be called, such as `is disabled`.
+    pub usable: Result<(), &'a str>,
+}
+
+/// What is wrong with a flow beside what there is: unknown and unusable tools and flows, inputs that can never
+/// fit, flows that run themselves. Pointers lead into the definition. Empty when nothing is.
+pub fn check(flow: &Flow, known: &dyn Known) -> Vec<Fault> {
+    let mut checking = Checking {
+        known,
+        fit: Fit::default(),
+        faults: Faults::default(),
+    };
+    let steps = At::ROOT.name("steps");
+    for (index, step) in flow.steps.iter().enumerate() {
+        if checking.faults.full() {
+            break;
+        }
+        let at = steps.index(index);
+        match &step.action {
+            Action::Tool { tool, input } => checking.call(tool, input, "tool", &at),
+            Action::Flow { flow, input } => checking.call(flow, input, "flow", &at),
+            Action::Transform(_) | Action::Wait(_) => {}
+        }
+        if let Some(compensation) = &step.compensate {
+            let at = at.name("compensate");
+            checking.call(&compensation.tool, &compensation.input, "tool", &at);
+        }
+    }
+    checking.circles(flow, &steps);
+    checking.faults.into_vec()
+}
+
+struct Checking<'k> {
+    known: &'k dyn Known,
+    fit: Fit,
+    faults: Faults,
+}
+
+impl Checking<'_> {
+    /// Checks one call: `at` is the place that has a member of the name `kind`.
+    fn call(&mut self, id: &ToolId, input: &Template, kind: &str, at: &At<'_>) {
+        let place = at.name(kind);
+        let Some(callee) = self.known.find(id) else {
+            let message = format!("there is no {kind} \"{id}\"");
+            match text::did_you_mean(id.as_str(), &self.known.ids()) {
+                Some(hint) => self.faults.advise(&place, "unknown_tool", message, hint),
+                None => self.faults.add(&place, "unknown_tool", message),
+            }
+            return;
+        };
+        if (kind == "flow") != callee.flow.is_some() {
+            let (is, hint) = if kind == "flow" {
+                ("a tool", "write \"tool\" instead of \"flow\"")
+            } else if at_compensation(&place) {
+                ("a flow", "only a tool can undo a step")
+            } else {
+                ("a flow", "write \"flow\" instead of \"tool\"")
+            };
+            let message = format!("\"{id}\" is {is}");
+            self.faults.advise(&place, "conflict", message, hint);
+            return;
+        }
+        if let Err(why) = callee.usable {
+            let message = format!("\"{id}\" cannot be called: it {why}");
+            self.faults.add(&place, "unusable_tool", message);
+        }
+        self.fit
+            .check(id, callee, input, &at.name("input"), &mut self.faults);
+    }
+
+    /// Notes flows that come to run themselves.
+    fn circles(&mut self, flow: &Flow, steps: &At<'_>) {
+        let own = flow.id.clone().or_else(|| ToolId::from_name(&flow.name));
+        let Some(own) = own else {
+            return;
+        };
+        let mut told = HashSet::new();
+        for (index, step) in flow.steps.iter().enumerate() {
+            let Action::Flow { flow: called, .. } = &step.action else {
+                continue;
+            };
+            if !told.insert(called) {
+                continue;
+            }
+            if let Some(way) = self.way(called, &own) {
+                let message = format!("the flow runs itself: {own} → {}", way.join(" → "));
+                let at = steps.index(index);
+                self.faults.add(&at.name("flow"), "cycle", message);
+            }
+        }
+    }
+
+    /// The shortest way over sub-flows from one flow to another.
+    fn way(&self, from: &ToolId, to: &ToolId) -> Option<Vec<String>> {
+        let mut came: HashMap<ToolId, Option<ToolId>> = HashMap::from([(from.clone(), None)]);
+        let mut open = std::collections::VecDeque::from([from.clone()]);
+        while let Some(id) = open.pop_front() {
+            if id == *to {
+                let mut way = vec![id.to_string()];
+                let mut at = came.get(&id).cloned().flatten();
+                while let Some(before) = at {
+                    way.push(before.to_string());
+                    at = came.get(&before).cloned().flatten();
+                }
+                way.reverse();
+                return Some(way);
+            }
+            let Some(flow) = self.known.find(&id).and_then(|callee| callee.flow) else {
+                continue;
+            };
+            for step in &flow.steps {
+                if let Action::Flow { flow: called, .. } = &step.action
+                    && !came.contains_key(called)
+                {
+                    came.insert(called.clone(), Some(id.clone()));
+                    open.push_back(called.clone());
+                }
+            }
+        }
+        None
+    }
+}
+
+fn at_compensation(place: &At<'_>) -> bool {
+    place.pointer().ends_with("/compensate/tool")
+}
