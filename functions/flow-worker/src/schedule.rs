@@ -44,14 +44,7 @@ async fn round(app: &FlowWorker) -> Round {
     }
     match app.flows.sweep().await {
         Ok(flows) => {
-            let moved = [
-                flows.resent,
-                flows.recovered,
-                flows.woken,
-                flows.expired,
-                flows.closed,
-            ];
-            let moved = moved.into_iter().any(|count| count > 0);
+            let moved = !flows.is_idle();
             if moved {
                 tracing::info!(?flows, "runs were swept");
             }

@@ -47,11 +47,15 @@ pub enum FailureCode {
     UnknownOutcome,
     /// A model asked for the very same call again in one run.
     RepeatedCall,
+    /// The run of a flow, called like a tool, failed or was cancelled.
+    FlowFailed,
+    /// The run of a flow, called like a tool, had not ended in time; it goes on.
+    FlowRunning,
 }
 
 impl FailureCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidInput,
         Self::ToolNotFound,
         Self::ToolDisabled,
@@ -71,6 +75,8 @@ impl FailureCode {
         Self::OutputInvalid,
         Self::UnknownOutcome,
         Self::RepeatedCall,
+        Self::FlowFailed,
+        Self::FlowRunning,
     ];
 
     /// The code as it stands in answers, rows and documentation.
@@ -95,6 +101,8 @@ impl FailureCode {
             Self::OutputInvalid => "output_invalid",
             Self::UnknownOutcome => "unknown_outcome",
             Self::RepeatedCall => "repeated_call",
+            Self::FlowFailed => "flow_failed",
+            Self::FlowRunning => "flow_running",
         }
     }
 
@@ -126,6 +134,8 @@ impl FailureCode {
             Self::RepeatedCall => {
                 "The model asked for the very same call again in one run; it was not made again."
             }
+            Self::FlowFailed => "The flow's run failed or was cancelled.",
+            Self::FlowRunning => "The flow's run has not ended in time; it goes on.",
         }
     }
 
@@ -164,6 +174,10 @@ impl FailureCode {
             Self::RepeatedCall => {
                 "Work with the first call's result; if it is meant twice, ask for it in a run of its own."
             }
+            Self::FlowFailed => "Read details.error: it names the step and why.",
+            Self::FlowRunning => {
+                "Look at the run later, by details.run_id; do not call again for the same purpose."
+            }
         }
     }
 
@@ -188,7 +202,9 @@ impl FailureCode {
             | Self::MappingFailed
             | Self::OutputInvalid
             | Self::UnknownOutcome
-            | Self::RepeatedCall => false,
+            | Self::RepeatedCall
+            | Self::FlowFailed
+            | Self::FlowRunning => false,
         }
     }
 }

@@ -81,8 +81,8 @@ pub struct Flow {
     /// Runs that are under way at once; more wait.
     pub max_concurrency: Option<u32>,
     index: HashMap<StepId, usize>,
-    /// Steps that nobody needs, in the document's order.
-    last: Vec<StepId>,
+    /// The steps that the run's output reads: without an `output`, those that nobody needs, in the document's order.
+    pub output_reads: Vec<StepId>,
 }
 
 impl Flow {

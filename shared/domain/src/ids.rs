@@ -64,9 +64,17 @@ uuid_id! {
 pub const RESERVED_TOOL_IDS: [&str; 2] = ["saved", "import"];
 
 /// A tool's (or flow's) id in its workspace: `^[a-z0-9_-]{1,64}$` and not reserved.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ToolId(String);
+
+impl TryFrom<String> for ToolId {
+    type Error = ToolIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
 
 /// Why a text is no [`ToolId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

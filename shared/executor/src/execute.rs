@@ -134,7 +134,22 @@ impl Executor {
         options: ExecuteOptions,
     ) -> Result<Execution, ExecuteError> {
         let tool = self.tool(caller, tool_id).await?;
-        let mut run = Run::new(self, caller, &tool, input, options);
+        self.execute_version(caller, &tool, input, options).await
+    }
+
+    /// The same with this very version of a tool, which need not be the current one: a flow's run keeps to the versions that it
+    /// began with.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn execute_version(
+        &self,
+        caller: &Caller,
+        tool: &CompiledTool,
+        input: Value,
+        options: ExecuteOptions,
+    ) -> Result<Execution, ExecuteError> {
+        let mut run = Run::new(self, caller, tool, input, options);
         match run.outcome().await {
             Ok(Came::Fresh(output)) => Ok(run.finish(Ok(output)).await),
             Ok(Came::Given(given)) => Ok(run.given_away(given).await),
@@ -168,18 +183,23 @@ impl Executor {
         Ok(preview::show(&draft, tool.config.response.format))
     }
 
+    /// A flow is no tool here: it is started, not executed. A quarantined one is answered, so that its owner hears why.
     pub(crate) async fn tool(
         &self,
         caller: &Caller,
         tool_id: &ToolId,
     ) -> Result<Arc<CompiledTool>, ExecuteError> {
         let catalog = self.registry.catalog(caller).await?;
-        catalog.tool(tool_id).ok_or(ExecuteError::ToolNotFound)
+        let tool = catalog.tool(tool_id).filter(|tool| tool.flow.is_none());
+        tool.ok_or(ExecuteError::ToolNotFound)
     }
 }
 
 /// A quarantined tool has no config that could be followed.
-pub(crate) fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
+///
+/// # Errors
+/// [`ExecuteError::ToolDisabled`].
+pub fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
     match &tool.quarantined {
         None => Ok(()),
         Some(why) => Err(ExecuteError::ToolDisabled(format!(
@@ -189,7 +209,10 @@ pub(crate) fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
 }
 
 /// Hidden inputs filled in, the whole checked against the schema.
-pub(crate) fn accept(tool: &CompiledTool, input: &mut Value, door: Door) -> Result<(), Vec<Fault>> {
+///
+/// # Errors
+/// Every fault of the input.
+pub fn accept(tool: &CompiledTool, input: &mut Value, door: Door) -> Result<(), Vec<Fault>> {
     input::fill(&tool.config.input_schema, input, door)?;
     let schema = tool.input_schema();
     let faults = match door {

@@ -8,6 +8,8 @@ use domain::formats::is_hidden;
 use domain::path::escape_token;
 use serde_json::{Map, Value};
 
+use crate::error::ExecuteError;
+
 /// Fills `x-hidden` inputs from their `const` or `default`.
 ///
 /// A model neither sees nor sets a hidden input, so one that comes through its doors is a fault.
@@ -41,6 +43,15 @@ pub(crate) fn fill(schema: &Value, input: &mut Value, door: Door) -> Result<(), 
     } else {
         Err(faults)
     }
+}
+
+/// Checks an idempotency key, if there is one.
+///
+/// # Errors
+/// [`ExecuteError::InvalidInput`].
+pub fn accept_key(key: Option<&str>) -> Result<(), ExecuteError> {
+    key.map_or(Ok(()), check_key)
+        .map_err(|fault| ExecuteError::InvalidInput(vec![fault]))
 }
 
 /// Checks an idempotency key: 1 to 255 printable ASCII characters.

@@ -177,7 +177,9 @@ fn is_final(failure: &Failure) -> bool {
         | FailureCode::Timeout
         | FailureCode::RateLimited
         | FailureCode::Upstream5xx
-        | FailureCode::RepeatedCall => false,
+        | FailureCode::RepeatedCall
+        | FailureCode::FlowFailed
+        | FailureCode::FlowRunning => false,
     }
 }
 

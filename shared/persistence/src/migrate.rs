@@ -44,6 +44,8 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0026_conversations.sql",
     "0027_models.sql",
     "0028_flow_definitions.sql",
+    "0029_flow_engine.sql",
+    "0030_flow_doors.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

@@ -1,54 +1,103 @@
-//! Runs of flows. (A placeholder of the queue's author: the engine replaces this file.)
+//! Runs of flows: where they are started, steered and read. How a run moves on is in `drive`, what is due in `sweep`.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use executor::Executor;
-use persistence::{Db, Error};
+use persistence::Db;
 use registry::Registry;
 
-use crate::Queue;
+use crate::context::{self, Owed};
+use crate::{Hint, Queue};
 
-/// Runs of flows.
+/// A message that nobody followed is sent again after this, then after twice this, and so on.
+pub const RESEND: Duration = Duration::from_secs(30);
+/// Steps of one run that one worker has at once.
+pub const PARALLEL: u32 = 64;
+
+/// Runs of flows. Cheap to clone.
 #[derive(Clone)]
 pub struct Flows {
-    _queue: Arc<dyn Queue>,
+    pub(crate) db: Db,
+    pub(crate) registry: Registry,
+    pub(crate) executor: Executor,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) resend: Duration,
+    pub(crate) parallel: u32,
 }
 
-impl std::fmt::Debug for Flows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Flows").finish_non_exhaustive()
+impl fmt::Debug for Flows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flows")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
     }
-}
-
-/// What one round of the sweep did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FlowsSwept {
-    /// Hints that were sent again.
-    pub resent: usize,
-    /// Steps whose worker was lost.
-    pub recovered: usize,
-    /// Waiting steps whose time came.
-    pub woken: usize,
-    /// Runs past their deadline.
-    pub expired: usize,
-    /// Runs that were closed.
-    pub closed: usize,
-    /// Whether runs are unfinished.
-    pub open: bool,
 }
 
 impl Flows {
     /// Over these rooms.
-    pub fn new(_db: Db, _registry: Registry, _executor: Executor, queue: Arc<dyn Queue>) -> Self {
-        Self { _queue: queue }
+    pub fn new(db: Db, registry: Registry, executor: Executor, queue: Arc<dyn Queue>) -> Self {
+        Self {
+            db,
+            registry,
+            executor,
+            queue,
+            resend: RESEND,
+            parallel: PARALLEL,
+        }
     }
 
-    /// One round of the sweep.
-    ///
-    /// # Errors
-    /// The database cannot be asked.
-    #[allow(clippy::unused_async, reason = "the engine's is asynchronous")]
-    pub async fn sweep(&self) -> Result<FlowsSwept, Error> {
-        Ok(FlowsSwept::default())
+    /// The same with another patience for messages: shorter where a queue loses many (tests of chaos), longer where it is slow.
+    #[must_use]
+    pub fn resending_after(self, resend: Duration) -> Self {
+        Self { resend, ..self }
+    }
+
+    /// The tools and flows that there are.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What runs a tool.
+    pub const fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
+    /// Sends what a turn owes. What the queue does not take is left to the sweep.
+    pub(crate) async fn send_owed(&self, owed: Option<&str>) -> Result<(), persistence::Error> {
+        let Some(owed) = owed else {
+            return Ok(());
+        };
+        let owed: Vec<Owed> = context::read("what is owed", owed)?;
+        let (now, later): (Vec<_>, Vec<_>) = owed.into_iter().partition(|owed| owed.delay_ms == 0);
+        let now: Vec<Hint> = now.into_iter().map(Hint::from).collect();
+        self.send(&now).await;
+        for owed in later {
+            let delay = Duration::from_millis(owed.delay_ms);
+            self.send_later(owed.into(), delay).await;
+        }
+        Ok(())
+    }
+
+    /// Sends hints at once.
+    pub(crate) async fn send(&self, hints: &[Hint]) {
+        if hints.is_empty() {
+            return;
+        }
+        let refused = self.queue.send(hints, Duration::ZERO).await;
+        if !refused.is_empty() {
+            tracing::warn!(
+                refused = refused.len(),
+                "the queue did not take every hint; the sweep sends them again"
+            );
+        }
+    }
+
+    /// Sends a hint that is due later; one that is due later than a queue keeps messages is left to the sweep.
+    pub(crate) async fn send_later(&self, hint: Hint, delay: Duration) {
+        if delay <= crate::MAX_DELAY {
+            let _left_to_the_sweep = self.queue.send(&[hint], delay).await;
+        }
     }
 }

@@ -62,12 +62,12 @@ pub fn read(document: &Value) -> Result<Flow, Vec<Fault>> {
     let ids = ids(listed, &at, &mut faults);
     let mut templates = Templates::new(ids, faults);
     let steps = steps(listed, &at, &mut templates);
-    let output = output(root, &mut templates);
+    let (output, output_reads) = output(root, &mut templates);
     let faults = templates.faults;
     let (Some(about), Some(steps), 0) = (about, steps, faults.count()) else {
         return Err(faults.into_vec());
     };
-    Ok(about.flow(steps, output))
+    Ok(about.flow(steps, output, output_reads))
 }
 
 /// All but the steps and the output.
@@ -116,7 +116,7 @@ impl About {
         })
     }
 
-    fn flow(self, steps: Vec<Step>, output: Option<Template>) -> Flow {
+    fn flow(self, steps: Vec<Step>, output: Option<Template>, reads: Vec<StepId>) -> Flow {
         let index = steps
             .iter()
             .enumerate()
@@ -129,11 +129,14 @@ impl About {
             enabled: self.enabled,
             tags: self.tags,
             input_schema: self.input_schema,
+            output_reads: match output {
+                Some(_) => reads,
+                None => graph::last(&steps),
+            },
             output,
             timeout_ms: self.timeout_ms,
             max_concurrency: self.max_concurrency,
             index: index.collect(),
-            last: graph::last(&steps),
             steps,
         }
     }
@@ -223,8 +226,13 @@ fn steps(listed: &[Value], at: &At<'_>, templates: &mut Templates<'_>) -> Option
     (steps.len() == listed.len()).then_some(steps)
 }
 
-fn output(root: Object<'_, '_>, templates: &mut Templates<'_>) -> Option<Template> {
-    let value = root.members.get("output")?;
+/// What a run comes to, and the steps that it reads.
+fn output(root: Object<'_, '_>, templates: &mut Templates<'_>) -> (Option<Template>, Vec<StepId>) {
+    let Some(value) = root.members.get("output") else {
+        return (None, Vec::new());
+    };
     let at = root.at.name("output");
-    Some(templates.read(value, &at, Place::FLOW, &mut Vec::new()))
+    let mut reads = Vec::new();
+    let output = templates.read(value, &at, Place::FLOW, &mut reads);
+    (Some(output), graph::each_once(&reads))
 }

@@ -95,7 +95,7 @@ pub fn output(flow: &Flow, scope: &Scope<'_>) -> Result<Value, Unrendered> {
     }
     let mut room = Room::new(MAX_RENDERED_BYTES);
     let mut outputs = Map::new();
-    for id in &flow.last {
+    for id in &flow.output_reads {
         let output = scope.steps.get(id.as_str()).map(|view| &view.output);
         let output = output.unwrap_or(&Value::Null);
         room.json(output, 1)

@@ -78,7 +78,9 @@ pub(super) fn of_kind(
         | FailureCode::MappingFailed
         | FailureCode::OutputInvalid
         | FailureCode::UnknownOutcome
-        | FailureCode::RepeatedCall => None,
+        | FailureCode::RepeatedCall
+        | FailureCode::FlowFailed
+        | FailureCode::FlowRunning => None,
     }
 }
 

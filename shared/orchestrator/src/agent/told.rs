@@ -127,7 +127,9 @@ fn words(failure: &Failure) -> (&str, &str) {
         | FailureCode::Upstream4xx
         | FailureCode::Upstream5xx
         | FailureCode::UpstreamError
-        | FailureCode::RepeatedCall => &failure.hint,
+        | FailureCode::RepeatedCall
+        | FailureCode::FlowFailed
+        | FailureCode::FlowRunning => &failure.hint,
     };
     (&failure.message, hint)
 }
@@ -153,7 +155,9 @@ const fn is_private(code: FailureCode) -> bool {
         | FailureCode::MappingFailed
         | FailureCode::OutputInvalid
         | FailureCode::UnknownOutcome
-        | FailureCode::RepeatedCall => false,
+        | FailureCode::RepeatedCall
+        | FailureCode::FlowFailed
+        | FailureCode::FlowRunning => false,
     }
 }
 

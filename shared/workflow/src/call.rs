@@ -1,0 +1,169 @@
+//! Running a tool or a flow by its id: what every door calls. A flow is called like a tool, and answers like one.
+
+use std::time::Duration;
+
+use domain::caller::Caller;
+use domain::failure::{Failure, FailureCode};
+use domain::ids::{ExecutionId, ToolId};
+use domain::run::RunStatus;
+use executor::{ExecuteError, ExecuteOptions, Execution, MAX_DEADLINE, Origin};
+use persistence::runs::{self, RunEnd};
+use serde_json::Value;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{FlowError, Flows, StartOptions};
+
+/// The first and the longest pause between two looks at a run.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
+
+impl Flows {
+    /// Runs a tool once, or a flow to its end: whichever has this id.
+    ///
+    /// # Errors
+    /// It could not be run at all. A call that failed is an [`Execution`] whose outcome is a failure; so is a run that has not
+    /// ended in time, which goes on.
+    pub async fn call(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        input: Value,
+        options: ExecuteOptions,
+    ) -> Result<Execution, ExecuteError> {
+        let catalog = self.registry.catalog(caller).await?;
+        match catalog.tool(id) {
+            Some(tool) if tool.flow.is_some() => self.call_flow(caller, id, input, options).await,
+            Some(_) | None => self.executor.execute(caller, id, input, options).await,
+        }
+    }
+
+    async fn call_flow(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        input: Value,
+        options: ExecuteOptions,
+    ) -> Result<Execution, ExecuteError> {
+        let began = Instant::now();
+        let wait = options.deadline.unwrap_or(MAX_DEADLINE).min(MAX_DEADLINE);
+        let start = StartOptions {
+            door: options.door,
+            idempotency_key: options.idempotency_key,
+        };
+        let started = self
+            .start(caller, id, input, start)
+            .await
+            .map_err(not_started)?;
+        let end = self
+            .wait(caller, started.id, began + wait)
+            .await
+            .map_err(ExecuteError::Database)?;
+        let elapsed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Execution {
+            execution_id: ExecutionId(started.id),
+            execution_time_ms: elapsed,
+            outcome: outcome(id, started.id, end),
+            cut: None,
+            warnings: Vec::new(),
+            origin: if started.existing {
+                Origin::Replayed
+            } else {
+                Origin::Made
+            },
+        })
+    }
+
+    /// Waits until a run has ended, or until then; how it stands.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn wait(
+        &self,
+        caller: &Caller,
+        run: Uuid,
+        until: Instant,
+    ) -> Result<Option<RunEnd>, persistence::Error> {
+        let workspace = caller.workspace_id;
+        let mut pause = LOOKS.0;
+        loop {
+            let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+            let end = runs::end(&mut tx, workspace, run).await?;
+            tx.commit().await?;
+            let is_final = end.as_ref().is_none_or(|end| is_final(&end.status));
+            if is_final || Instant::now() + pause > until {
+                return Ok(end);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOKS.1);
+        }
+    }
+}
+
+fn is_final(status: &str) -> bool {
+    status.parse().is_ok_and(RunStatus::is_final)
+}
+
+/// A run's end as a tool's.
+fn outcome(id: &ToolId, run: Uuid, end: Option<RunEnd>) -> Result<Value, Failure> {
+    let failed = |code, message: String, hint: &str| {
+        Failure::new(code, message, hint)
+            .detail("run_id", run.to_string())
+            .detail("flow_id", id.as_str())
+    };
+    let Some(end) = end else {
+        return Err(failed(
+            FailureCode::FlowFailed,
+            "The flow's run is gone.".to_owned(),
+            "Start it again.",
+        ));
+    };
+    let error = end.error.unwrap_or_default();
+    match end.status.parse() {
+        Ok(RunStatus::Succeeded) => Ok(end.output.unwrap_or_default()),
+        Ok(status @ (RunStatus::Failed | RunStatus::Cancelled)) => Err(failed(
+            FailureCode::FlowFailed,
+            match status {
+                RunStatus::Failed => "The flow's run failed.".to_owned(),
+                _ => "The flow's run was cancelled.".to_owned(),
+            },
+            "details.error says which step and why.",
+        )
+        .detail("error", error)),
+        Ok(
+            RunStatus::Running
+            | RunStatus::Failing
+            | RunStatus::Cancelling
+            | RunStatus::Compensating,
+        )
+        | Err(_) => Err(failed(
+            FailureCode::FlowRunning,
+            "The flow's run has not ended yet; it goes on.".to_owned(),
+            "Look at the run later: its id is in details.run_id. Do not call again for the same purpose.",
+        )),
+    }
+}
+
+/// Why a flow was not started, as a tool's door says it.
+pub(crate) fn not_started(error: FlowError) -> ExecuteError {
+    match error {
+        FlowError::NotFound => ExecuteError::ToolNotFound,
+        FlowError::Disabled(why) => ExecuteError::ToolDisabled(why),
+        FlowError::InvalidInput(faults) => ExecuteError::InvalidInput(faults),
+        FlowError::KeyReused => ExecuteError::KeyReused,
+        FlowError::Database(error) => ExecuteError::Database(error),
+        error @ (FlowError::Missing(_) | FlowError::TooDeep(_)) => {
+            ExecuteError::ToolDisabled(format!("The flow cannot be run: {error}."))
+        }
+        // A start ends with none of these.
+        error @ (FlowError::RunNotFound
+        | FlowError::StepNotFound
+        | FlowError::NotStopped(_)
+        | FlowError::Compensated
+        | FlowError::Unconfirmed(_)
+        | FlowError::HasParent
+        | FlowError::Answered
+        | FlowError::NotWaiting) => {
+            ExecuteError::Database(persistence::Error::Corrupt(error.to_string()))
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A tool's execution that is owed to the queue (`Prefer: respond-async`): a run of one step and of no flow, so that it is claimed,
+//! kept and recovered like every other step.
+
+use std::time::Duration;
+
+use domain::caller::{Caller, Door};
+use domain::ids::ToolId;
+use domain::run::{self, Kind, PlannedStep, call_key};
+use executor::ExecuteError;
+use persistence::runs::{self, NewRun, Started};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::start::text;
+use crate::{FlowError, Flows, Hint, StartOptions};
+
+/// The one step.
+const CALL: &str = "call";
+/// An execution must have ended so long after it was asked for.
+const TIMEOUT: Duration = Duration::from_secs(3_600);
+
+/// What was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// A tool's execution; its id.
+    Execution(Uuid),
+    /// A flow's run; its id.
+    Run(Uuid),
+}
+
+impl Flows {
+    /// Accepts a tool's execution, or a flow's run, to be made by a worker. The input is checked now.
+    ///
+    /// # Errors
+    /// It could not be accepted.
+    pub async fn call_later(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        mut input: Value,
+        idempotency_key: Option<String>,
+    ) -> Result<Accepted, ExecuteError> {
+        let catalog = self.registry.catalog(caller).await?;
+        let tool = catalog.tool(id).ok_or(ExecuteError::ToolNotFound)?;
+        if tool.flow.is_some() {
+            let options = StartOptions {
+                door: Door::Rest,
+                idempotency_key,
+            };
+            let started = self.start(caller, id, input, options).await;
+            return match started {
+                Ok(started) => Ok(Accepted::Run(started.id)),
+                Err(error) => Err(crate::call::not_started(error)),
+            };
+        }
+        executor::usable(&tool)?;
+        executor::accept_key(idempotency_key.as_deref())?;
+        executor::accept(&tool, &mut input, Door::Rest).map_err(ExecuteError::InvalidInput)?;
+        let run = Uuid::now_v7();
+        let step = PlannedStep {
+            step_id: CALL
+                .parse()
+                .map_err(|_| corrupt("the step of an execution"))?,
+            kind: Kind::Tool,
+            position: 0,
+            effect: executor::effect(&tool),
+            tool_id: Some(id.clone()),
+            call_key: call_key(run, CALL, None),
+            timeout_ms: executor::timeout_ms(&tool),
+            dependants: Vec::new(),
+            reads: Vec::new(),
+            needs: 0,
+            always: false,
+            handles: false,
+            fallback: None,
+            undo: None,
+            max_attempts: 1,
+            input: Some(input.clone()),
+        };
+        let new = NewRun {
+            id: run,
+            flow: None,
+            pinned: &text(&json!({ id.as_str(): tool.version }))
+                .map_err(crate::call::not_started)?,
+            input: &text(&input).map_err(crate::call::not_started)?,
+            door: Door::Rest,
+            idempotency_key: idempotency_key.as_deref(),
+            input_hash: run::execution_hash(id.as_str(), &input),
+            timeout: TIMEOUT,
+            max_concurrency: None,
+            parent: None,
+            depth: 0,
+            output_reads: &[CALL.to_owned()],
+            steps: &text(&[step]).map_err(crate::call::not_started)?,
+        };
+        let (principal, workspace) = (&caller.principal, caller.workspace_id);
+        let started = runs::start(&self.db, principal, workspace, &new, self.resend)
+            .await
+            .map_err(|error| crate::call::not_started(FlowError::Database(error)))?;
+        match started {
+            Started::New { .. } => {
+                let hint = Hint {
+                    run_id: run,
+                    step_id: CALL.to_owned(),
+                };
+                self.send(&[hint]).await;
+                Ok(Accepted::Execution(run))
+            }
+            Started::Existing(id) => Ok(Accepted::Execution(id)),
+            Started::Reused => Err(ExecuteError::KeyReused),
+        }
+    }
+}
+
+fn corrupt(what: &str) -> ExecuteError {
+    ExecuteError::Database(persistence::Error::Corrupt(what.to_owned()))
+}

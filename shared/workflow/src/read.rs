@@ -1,0 +1,147 @@
+//! Runs as people read them.
+
+use std::collections::BTreeMap;
+
+use domain::caller::Caller;
+use domain::ids::ToolId;
+use persistence::run_events::{self, EventRow};
+use persistence::run_steps::{self, After, AttemptRow, StepRow};
+use persistence::runs::{self, Before, RunRow, RunSummary};
+use uuid::Uuid;
+
+use crate::{FlowError, Flows};
+
+/// A run with a page of its steps.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    /// The run.
+    pub run: RunRow,
+    /// Steps in the definition's order, each followed by its items.
+    pub steps: Vec<StepRow>,
+    /// Ended attempts of those steps.
+    pub attempts: Vec<AttemptRow>,
+}
+
+impl Flows {
+    /// A flow's runs, newest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn runs(
+        &self,
+        caller: &Caller,
+        flow: &ToolId,
+        status: Option<&str>,
+        before: Option<Before>,
+        limit: i64,
+    ) -> Result<Vec<RunSummary>, FlowError> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let page = runs::page(&mut tx, workspace, flow.as_str(), status, before, limit).await?;
+        tx.commit().await?;
+        Ok(page)
+    }
+
+    /// A run and a page of its steps.
+    ///
+    /// # Errors
+    /// [`FlowError::RunNotFound`]; the database's.
+    pub async fn run(
+        &self,
+        caller: &Caller,
+        flow: &ToolId,
+        run: Uuid,
+        after: Option<After<'_>>,
+        limit: i64,
+    ) -> Result<RunView, FlowError> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let found = runs::by_id(&mut tx, workspace, run).await?;
+        let row = found
+            .filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
+            .ok_or(FlowError::RunNotFound)?;
+        let steps = run_steps::page(&mut tx, workspace, run, after, limit).await?;
+        let ids: Vec<String> = steps.iter().map(|step| step.step_id.clone()).collect();
+        let attempts = run_steps::attempts(&mut tx, workspace, run, &ids).await?;
+        tx.commit().await?;
+        Ok(RunView {
+            run: row,
+            steps,
+            attempts,
+        })
+    }
+
+    /// The execution that was owed to the queue: its run and its one step.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn owed_execution(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Result<Option<RunView>, FlowError> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let found = runs::by_id(&mut tx, workspace, id).await?;
+        let Some(row) = found.filter(|row| row.flow_id.is_none()) else {
+            tx.commit().await?;
+            return Ok(None);
+        };
+        let steps = run_steps::page(&mut tx, workspace, id, None, 1).await?;
+        let ids: Vec<String> = steps.iter().map(|step| step.step_id.clone()).collect();
+        let attempts = run_steps::attempts(&mut tx, workspace, id, &ids).await?;
+        tx.commit().await?;
+        Ok(Some(RunView {
+            run: row,
+            steps,
+            attempts,
+        }))
+    }
+
+    /// The run's steps and their states, for a drawing; with the flow's definition in the run's version.
+    ///
+    /// # Errors
+    /// [`FlowError::RunNotFound`]; the database's.
+    pub async fn drawn(
+        &self,
+        caller: &Caller,
+        flow: &ToolId,
+        run: Uuid,
+    ) -> Result<String, FlowError> {
+        let workspace = caller.workspace_id;
+        let row = self.run_of(caller, flow, run).await?;
+        let version = row.flow_version.ok_or(FlowError::RunNotFound)?;
+        let defined = self.registry.flow_at(caller, flow, version).await?;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let states = run_steps::states(&mut tx, workspace, run).await?;
+        tx.commit().await?;
+        let states: BTreeMap<String, String> = states
+            .into_iter()
+            .map(|state| (state.step_id, state.status))
+            .collect();
+        Ok(domain::flow::mermaid(&defined.flow, Some(&states)))
+    }
+
+    /// Events of a run behind that number, in order; and whether it has ended, so that no others follow these.
+    ///
+    /// # Errors
+    /// [`FlowError::RunNotFound`]; the database's.
+    pub async fn events(
+        &self,
+        caller: &Caller,
+        flow: &ToolId,
+        run: Uuid,
+        seq: i64,
+        limit: i64,
+    ) -> Result<(RunRow, Vec<EventRow>), FlowError> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let found = runs::by_id(&mut tx, workspace, run).await?;
+        let row = found
+            .filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
+            .ok_or(FlowError::RunNotFound)?;
+        let events = run_events::after(&mut tx, workspace, run, seq, limit).await?;
+        tx.commit().await?;
+        Ok((row, events))
+    }
+}

@@ -1,0 +1,290 @@
+//! Starting a run: its input checked, every version pinned, all rows written in one commit, its first steps sent.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::caller::{Caller, Door};
+use domain::flow::{Action, Flow};
+use domain::ids::ToolId;
+use domain::run::{self, Callee, Effect, Plan, storable};
+use persistence::runs::{self, NewRun, Started};
+use registry::CompiledTool;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{FlowError, Flows, Hint};
+
+/// How a run is asked for.
+#[derive(Clone, Debug)]
+pub struct StartOptions {
+    /// Through which door.
+    pub door: Door,
+    /// The same key answers the same run.
+    pub idempotency_key: Option<String>,
+}
+
+/// A run that was started, now or before with the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartedRun {
+    /// Its id.
+    pub id: Uuid,
+    /// The flow's version that it follows.
+    pub version: i32,
+    /// It was started before.
+    pub existing: bool,
+    /// It waits for other runs of its flow.
+    pub held: bool,
+}
+
+/// The step that starts a run.
+pub(crate) struct Parent<'a> {
+    pub(crate) run: Uuid,
+    pub(crate) step: &'a str,
+    pub(crate) depth: u16,
+    /// What the run above pinned holds below it.
+    pub(crate) pinned: &'a BTreeMap<ToolId, i32>,
+    /// The run to be started.
+    pub(crate) child: Uuid,
+}
+
+/// A flow in one version.
+pub(crate) struct Definition {
+    pub(crate) version: i32,
+    pub(crate) flow: Arc<Flow>,
+    /// As the catalog has it, with the compiled schema.
+    pub(crate) entry: Arc<CompiledTool>,
+}
+
+impl Flows {
+    /// Starts a run of a flow, in its current version and with the current versions of everything that it calls.
+    ///
+    /// # Errors
+    /// [`FlowError`].
+    pub async fn start(
+        &self,
+        caller: &Caller,
+        flow: &ToolId,
+        input: Value,
+        options: StartOptions,
+    ) -> Result<StartedRun, FlowError> {
+        self.begin(caller, flow, input, options, None).await
+    }
+
+    /// Starts the run of a step, with the versions that the run above pinned.
+    pub(crate) async fn start_below(
+        &self,
+        caller: &Caller,
+        flow: &ToolId,
+        input: Value,
+        options: StartOptions,
+        parent: Parent<'_>,
+    ) -> Result<StartedRun, FlowError> {
+        self.begin(caller, flow, input, options, Some(parent)).await
+    }
+
+    async fn begin(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        mut input: Value,
+        options: StartOptions,
+        parent: Option<Parent<'_>>,
+    ) -> Result<StartedRun, FlowError> {
+        let pinned = parent.as_ref().map(|parent| parent.pinned);
+        let defined = self.definition_for(caller, id, pinned).await?;
+        executor::accept(&defined.entry, &mut input, options.door)
+            .map_err(FlowError::InvalidInput)?;
+        let run = parent
+            .as_ref()
+            .map_or_else(Uuid::now_v7, |parent| parent.child);
+        let (callees, versions) = self.callees(caller, &defined.flow, pinned).await?;
+        let plan = run::plan(run, &defined.flow, &|id| callees.get(id).copied())?;
+        let started = self
+            .write(
+                caller, id, &defined, run, &plan, &versions, &input, &options, parent,
+            )
+            .await?;
+        let (id, existing, held) = match started {
+            Started::New { held } => (run, false, held),
+            Started::Existing(id) => (id, true, false),
+            Started::Reused => return Err(FlowError::KeyReused),
+        };
+        if !existing && !held {
+            let roots = plan.steps.iter().filter(|step| step.needs == 0);
+            let hints = roots.map(|step| Hint {
+                run_id: run,
+                step_id: step.step_id.to_string(),
+            });
+            self.send(&hints.collect::<Vec<_>>()).await;
+        }
+        Ok(StartedRun {
+            id,
+            version: defined.version,
+            existing,
+            held,
+        })
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one row")]
+    async fn write(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        defined: &Definition,
+        run: Uuid,
+        plan: &Plan,
+        versions: &BTreeMap<ToolId, i32>,
+        input: &Value,
+        options: &StartOptions,
+        parent: Option<Parent<'_>>,
+    ) -> Result<Started, FlowError> {
+        let output_reads: Vec<String> = plan.output_reads.iter().map(ToString::to_string).collect();
+        let new = NewRun {
+            id: run,
+            flow: Some((id.as_str(), defined.version)),
+            pinned: &text(versions)?,
+            input: &text(input)?,
+            door: options.door,
+            idempotency_key: options.idempotency_key.as_deref(),
+            input_hash: run::input_hash(id.as_str(), input),
+            timeout: Duration::from_millis(defined.flow.timeout_ms),
+            // A run below another would wait for its own parent.
+            max_concurrency: match parent {
+                None => defined.flow.max_concurrency,
+                Some(_) => None,
+            },
+            parent: parent.as_ref().map(|parent| (parent.run, parent.step)),
+            depth: parent.as_ref().map_or(0, |parent| parent.depth + 1),
+            output_reads: &output_reads,
+            steps: &text(&plan.steps)?,
+        };
+        let started = runs::start(
+            &self.db,
+            &caller.principal,
+            caller.workspace_id,
+            &new,
+            self.resend,
+        );
+        Ok(started.await?)
+    }
+
+    /// The flow as the catalog has it, or in the version that the run above pinned.
+    pub(crate) async fn definition_for(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        pinned: Option<&BTreeMap<ToolId, i32>>,
+    ) -> Result<Definition, FlowError> {
+        let entry = match pinned.and_then(|pinned| pinned.get(id)) {
+            Some(version) => self.registry.flow_entry_at(caller, id, *version).await?,
+            None => {
+                let catalog = self.registry.catalog(caller).await?;
+                catalog.entry(id).cloned().ok_or(FlowError::NotFound)?
+            }
+        };
+        let flow = entry.flow.clone().ok_or(FlowError::NotFound)?;
+        if let Some(why) = &entry.quarantined {
+            return Err(FlowError::Disabled(format!(
+                "The stored definition of this flow is no longer valid: {why}"
+            )));
+        }
+        if !entry.config.enabled {
+            return Err(FlowError::Disabled("The flow is disabled.".to_owned()));
+        }
+        Ok(Definition {
+            version: entry.version,
+            flow,
+            entry,
+        })
+    }
+
+    /// What a flow calls, as it is now or was pinned; and the versions of that and of everything below it.
+    async fn callees(
+        &self,
+        caller: &Caller,
+        flow: &Flow,
+        pinned: Option<&BTreeMap<ToolId, i32>>,
+    ) -> Result<(HashMap<ToolId, Callee>, BTreeMap<ToolId, i32>), FlowError> {
+        let mut callees = HashMap::new();
+        let mut versions = pinned.cloned().unwrap_or_default();
+        let mut to_look_at: Vec<(ToolId, bool, bool)> = called(flow)
+            .map(|(id, is_flow)| (id.clone(), is_flow, true))
+            .collect();
+        let catalog = self.registry.catalog(caller).await?;
+        while let Some((id, is_flow, is_own)) = to_look_at.pop() {
+            if callees.contains_key(&id) || (!is_own && versions.contains_key(&id)) {
+                continue;
+            }
+            let found = match versions.get(&id) {
+                Some(version) => self.version(caller, &id, *version, is_flow).await?,
+                None => catalog.entry(&id).cloned(),
+            };
+            let Some(found) = found else {
+                continue;
+            };
+            versions.insert(id.clone(), found.version);
+            if is_own {
+                callees.insert(id, callee(&found));
+            }
+            if let Some(below) = &found.flow {
+                to_look_at.extend(called(below).map(|(id, is_flow)| (id.clone(), is_flow, false)));
+            }
+        }
+        Ok((callees, versions))
+    }
+
+    async fn version(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        version: i32,
+        is_flow: bool,
+    ) -> Result<Option<Arc<CompiledTool>>, FlowError> {
+        let found = match is_flow {
+            true => self.registry.flow_entry_at(caller, id, version).await,
+            false => self.registry.tool_at(caller, id, version).await,
+        };
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(registry::Error::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Every tool and flow that a flow calls, some more than once; and whether it is a flow.
+fn called(flow: &Flow) -> impl Iterator<Item = (&ToolId, bool)> {
+    flow.steps.iter().flat_map(|step| {
+        let own = match &step.action {
+            Action::Tool { tool, .. } => Some((tool, false)),
+            Action::Flow { flow, .. } => Some((flow, true)),
+            Action::Transform(_) | Action::Wait(_) => None,
+        };
+        let undo = step.compensate.as_ref();
+        own.into_iter().chain(undo.map(|undo| (&undo.tool, false)))
+    })
+}
+
+fn callee(found: &CompiledTool) -> Callee {
+    if found.flow.is_some() {
+        // Starting a run again is starting it once.
+        return Callee {
+            version: found.version,
+            effect: Effect::Read,
+            timeout_ms: None,
+        };
+    }
+    Callee {
+        version: found.version,
+        effect: executor::effect(found),
+        timeout_ms: Some(executor::timeout_ms(found)),
+    }
+}
+
+/// JSON text that the database takes.
+pub(crate) fn text(value: &impl serde::Serialize) -> Result<String, FlowError> {
+    serde_json::to_string(value)
+        .map(storable)
+        .map_err(|error| FlowError::Database(persistence::Error::Corrupt(error.to_string())))
+}
