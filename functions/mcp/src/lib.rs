@@ -11,12 +11,12 @@ mod splice;
 
 use auth::Authenticator;
 use axum::extract::FromRef;
-use executor::Executor;
 use gate::Gate;
 use registry::Registry;
 use runtime::{Config, StartError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use workflow::Flows;
 
 /// What the group's operations use.
 #[derive(Clone)]
@@ -25,8 +25,8 @@ pub struct Mcp {
     pub authenticator: Authenticator,
     /// Knows the tools and prompts.
     pub registry: Registry,
-    /// Runs tools.
-    pub executor: Executor,
+    /// Runs tools and flows.
+    pub flows: Flows,
     /// Where callers reach this product.
     pub public_url: Option<String>,
     /// Who issues the tokens of people.
@@ -44,12 +44,10 @@ impl Mcp {
         let db = config.database()?;
         let registry = config.registry(&db)?;
         let vault = config.vault(&db)?;
-        Ok(Self::over(
-            config,
-            config.authenticator(&db)?,
-            registry.clone(),
-            config.executor(&db, &registry, &vault)?,
-        ))
+        let executor = config.executor(&db, &registry, &vault)?;
+        let flows = config.flows(&db, &registry, &executor);
+        let authenticator = config.authenticator(&db)?;
+        Ok(Self::over(config, authenticator, registry, flows))
     }
 
     /// The group over rooms that are there already.
@@ -57,12 +55,12 @@ impl Mcp {
         config: &Config,
         authenticator: Authenticator,
         registry: Registry,
-        executor: Executor,
+        flows: Flows,
     ) -> Self {
         Self {
             authenticator,
             registry,
-            executor,
+            flows,
             public_url: config.public_url.clone(),
             jwt_issuer: config.jwt_issuer.clone(),
             cors_origins: config.cors_origins.clone(),

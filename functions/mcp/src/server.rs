@@ -103,8 +103,8 @@ impl Server {
             ..ExecuteOptions::through(Door::Mcp)
         };
         progress(context, 1.0, "the tool is known and runs").await;
-        let executor = &self.mcp.executor;
-        let result = match executor.execute(&self.caller, &id, input, options).await {
+        let flows = &self.mcp.flows;
+        let result = match flows.call(&self.caller, &id, input, options).await {
             Ok(execution) => call::ran(execution, has_schema),
             Err(error) => call::not_run(&name, error, has_schema)?,
         };

@@ -65,10 +65,11 @@ impl Orchestrate {
             vault.clone(),
             outbound.clone(),
         );
+        let flows = config.flows(&db, &registry, &executor);
         let agent = Agent::new(
             db.clone(),
             registry.clone(),
-            executor,
+            flows,
             vault.clone(),
             Models::new(outbound),
             rules(config)?,

@@ -5,13 +5,19 @@ use axum::response::{IntoResponse as _, Response};
 use domain::caller::Door;
 use domain::failure::Failure;
 use domain::ids::{ExecutionId, ToolId};
-use executor::{Cut, ExecuteOptions, Execution, Executor, Origin};
-use http::{HeaderName, HeaderValue};
+use executor::{Cut, ExecuteOptions, Execution, Origin};
+use http::header::{HeaderName, HeaderValue, LOCATION};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use web::openapi::{Held, Limited, Missing};
-use web::{AsMember, Fields, FromFields, IdempotencyKey, Json, Path, Problem};
+use uuid::Uuid;
+use web::{
+    AsMember, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
+    RESPOND_ASYNC,
+};
+use workflow::{Accepted, Flows};
 
 /// What a tool is given.
 #[derive(Debug, ToSchema)]
@@ -137,6 +143,35 @@ pub(crate) struct ExecutionFailure {
     details: Value,
 }
 
+/// An execution that will be made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExecutionAccepted {
+    /// Its id in the execution log; of a flow, its run's.
+    execution_id: Uuid,
+    /// Always `running`.
+    #[schema(example = "running")]
+    status: &'static str,
+}
+
+/// The answer to a call that was accepted and not made yet.
+fn owed(id: &ToolId, accepted: &Accepted) -> Response {
+    let (execution_id, place) = match accepted {
+        Accepted::Execution(execution) => (*execution, format!("/api/v1/executions/{execution}")),
+        Accepted::Run(run) => (*run, format!("/api/v1/flows/{id}/runs/{run}")),
+    };
+    let told = ExecutionAccepted {
+        execution_id,
+        status: "running",
+    };
+    let mut response = (StatusCode::ACCEPTED, Json(told)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(PREFERENCE_APPLIED, RESPOND_ASYNC);
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        headers.insert(LOCATION, place);
+    }
+    response
+}
+
 fn answer(execution: Execution) -> Response {
     let Execution {
         execution_id,
@@ -197,28 +232,36 @@ const fn is_false(flag: &bool) -> bool {
     params(
         ("tool_id" = String, Path, description = "Its id.", example = "get_weather"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 printable ASCII characters."),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: the answer is not waited for."),
     ),
     request_body(content = ExecuteRequest, example = json!({ "input": { "latitude": 59.91, "longitude": 10.75 } })),
     responses(
         (status = 200, description = "It succeeded.", body = ExecutionSucceeded),
+        (status = 202, description = "It will be made: `Prefer: respond-async`.", body = ExecutionAccepted,
+            headers(("Location" = String, description = "Where its outcome can be read."))),
         (status = 500, description = "It was made and failed.", body = ExecutionFailed),
         Missing, Held, Limited,
     )
 )]
 pub(crate) async fn execute(
     AsMember(caller): AsMember,
-    State(executor): State<Executor>,
+    State(flows): State<Flows>,
     Path(id): Path<ToolId>,
     IdempotencyKey(idempotency_key): IdempotencyKey,
+    prefer: Prefer,
     Json(request): Json<ExecuteRequest>,
 ) -> Result<Response, Problem> {
+    if prefer.respond_async {
+        let accepted = flows
+            .call_later(&caller, &id, request.input, idempotency_key)
+            .await?;
+        return Ok(owed(&id, &accepted));
+    }
     let options = ExecuteOptions {
         idempotency_key,
         ..ExecuteOptions::through(Door::Rest)
     };
-    let execution = executor
-        .execute(&caller, &id, request.input, options)
-        .await?;
+    let execution = flows.call(&caller, &id, request.input, options).await?;
     Ok(answer(execution))
 }
 
@@ -235,7 +278,7 @@ mod tests {
             success: false,
             error: Failure::new(FailureCode::Timeout, "too slow", "try again"),
             execution_time_ms: 25_000,
-            execution_id: ExecutionId(uuid::Uuid::nil()),
+            execution_id: ExecutionId(Uuid::nil()),
             warnings: Vec::new(),
         };
         assert_eq!(

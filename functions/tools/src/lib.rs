@@ -25,6 +25,7 @@ use runtime::{Config, StartError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use vault::Vault;
+use workflow::Flows;
 
 /// What the group's operations use.
 #[derive(Clone)]
@@ -33,8 +34,10 @@ pub struct Tools {
     pub authenticator: Authenticator,
     /// Knows the tools.
     pub registry: Registry,
-    /// Runs them.
+    /// Shows and tests their requests.
     pub executor: Executor,
+    /// Runs them, and flows.
+    pub flows: Flows,
     /// Binds secrets to the hosts of the tools that admins save.
     pub vault: Vault,
 }
@@ -48,9 +51,11 @@ impl Tools {
         let db = config.database()?;
         let registry = config.registry(&db)?;
         let vault = config.vault(&db)?;
+        let executor = config.executor(&db, &registry, &vault)?;
         Ok(Self {
             authenticator: config.authenticator(&db)?,
-            executor: config.executor(&db, &registry, &vault)?,
+            flows: config.flows(&db, &registry, &executor),
+            executor,
             registry,
             vault,
         })
@@ -84,6 +89,12 @@ impl FromRef<Tools> for Registry {
 impl FromRef<Tools> for Executor {
     fn from_ref(tools: &Tools) -> Self {
         tools.executor.clone()
+    }
+}
+
+impl FromRef<Tools> for Flows {
+    fn from_ref(tools: &Tools) -> Self {
+        tools.flows.clone()
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::compose::{Rooms, compose};
+use crate::compose::{Rooms, compose, work};
 use crate::database::{self, Database, blocking};
 use crate::error::Error;
 use crate::ready::{Facts, ReadyFile};
@@ -77,6 +77,8 @@ pub struct Running {
     db: Db,
     stop: watch::Sender<bool>,
     serving: Vec<JoinHandle<()>>,
+    /// Of the flows; what they have in hand when they are stopped is taken up by the next server.
+    workers: Vec<JoinHandle<()>>,
     ready: ReadyFile,
     server: Option<postgres::Server>,
 }
@@ -134,6 +136,7 @@ impl App {
         let mut notices: Vec<String> = database.notice.into_iter().collect();
         notices.extend(demo::keep_secret(&rooms, &caller, options.offline_demo).await?);
         serving.push(sweep(rooms.clone(), stopped.clone()));
+        let workers = work(&rooms);
         serving.push(serve(listener, compose(&config, &rooms), stopped));
 
         let token = token(&config)?;
@@ -158,6 +161,7 @@ impl App {
             db: rooms.db,
             stop,
             serving,
+            workers,
             ready,
             server: database.server,
         })
@@ -178,6 +182,9 @@ impl Running {
             }
         };
         let _ = tokio::time::timeout(GRACE, finished).await;
+        for worker in self.workers {
+            worker.abort();
+        }
         let _ = tokio::time::timeout(GRACE, self.db.close()).await;
         if let Some(server) = self.server {
             blocking(move || server.stop()).await??;
@@ -238,6 +245,9 @@ fn sweep(rooms: Rooms, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
                 () = tokio::time::sleep(SWEEP) => {}
             }
             runtime::sweep_once(&rooms.db, &rooms.vault).await;
+            if let Err(error) = rooms.flows.sweep().await {
+                tracing::warn!(%error, "the runs could not be swept");
+            }
         }
     })
 }

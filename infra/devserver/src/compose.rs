@@ -1,5 +1,7 @@
 //! All functions in one router, over one database pool, one registry, one executor and one vault.
 
+use std::sync::Arc;
+
 use analytics::Analytics;
 use auth::Authenticator;
 use axum::Router;
@@ -13,10 +15,12 @@ use registry::Registry;
 use runtime::{Config, StartError};
 use secrets::Secrets;
 use system::System;
+use tokio::task::JoinHandle;
 use tools::Tools;
 use utoipa_axum::router::OpenApiRouter;
 use vault::Vault;
 use web::{StackConfig, serve_stack};
+use workflow::{Flows, LocalQueue, Queue, Worker};
 use workspaces::Workspaces;
 
 /// What all functions share here; deployed, each has its own.
@@ -34,6 +38,10 @@ pub struct Rooms {
     pub executor: Executor,
     /// Runs prompts.
     pub agent: Agent,
+    /// Runs flows, and tools by their ids.
+    pub flows: Flows,
+    /// Carries hints to the worker: in this process, or SQS.
+    pub queue: Arc<dyn Queue>,
 }
 
 impl Rooms {
@@ -79,10 +87,20 @@ impl Rooms {
             vault.clone(),
             outbound.clone(),
         );
-        let agent = Agent::new(
+        let queue: Arc<dyn Queue> = match config.flow_queue {
+            Some(_) => config.flow_queue(),
+            None => Arc::new(LocalQueue::default()),
+        };
+        let flows = Flows::new(
             db.clone(),
             registry.clone(),
             executor.clone(),
+            Arc::clone(&queue),
+        );
+        let agent = Agent::new(
+            db.clone(),
+            registry.clone(),
+            flows.clone(),
             vault.clone(),
             Models::new(outbound),
             orchestrate::rules(config)?,
@@ -94,8 +112,23 @@ impl Rooms {
             authenticator,
             executor,
             agent,
+            flows,
+            queue,
         })
     }
+}
+
+/// Workers of the queue in this process.
+const WORKERS: usize = 4;
+
+/// Starts the workers of the flows. They end when they are aborted, and what they had in hand is taken up by others.
+pub fn work(rooms: &Rooms) -> Vec<JoinHandle<()>> {
+    let worker = Worker::new(rooms.flows.clone());
+    let started = (0..WORKERS).map(|_| {
+        let (worker, queue) = (worker.clone(), Arc::clone(&rooms.queue));
+        tokio::spawn(async move { worker.serve(&queue).await })
+    });
+    started.collect()
 }
 
 /// One router with all functions' routes and everything that stands around them.
@@ -107,6 +140,8 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         authenticator,
         executor,
         agent,
+        flows,
+        queue: _,
     } = rooms.clone();
     let system = System {
         db: db.clone(),
@@ -116,6 +151,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         authenticator: authenticator.clone(),
         registry: registry.clone(),
         executor: executor.clone(),
+        flows: flows.clone(),
         vault: vault.clone(),
     };
     let orchestrate = Orchestrate {
@@ -129,7 +165,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         config,
         authenticator.clone(),
         registry.clone(),
-        executor.clone(),
+        flows,
     );
     let secrets = Secrets {
         db: db.clone(),

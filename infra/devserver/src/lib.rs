@@ -14,6 +14,6 @@ mod samples;
 pub mod welcome;
 
 pub use app::{App, Options, Running};
-pub use compose::{Rooms, compose};
+pub use compose::{Rooms, compose, work};
 pub use error::Error;
 pub use keys::{Claims, token};

@@ -26,7 +26,7 @@ use domain::fault::Fault;
 use domain::ids::{ConversationId, ToolId};
 use domain::model::{ModelFailure, Usage};
 use domain::prompt::FilledMessage;
-use executor::{ExecuteError, Executor};
+use executor::ExecuteError;
 use persistence::Db;
 use registry::Registry;
 use secrecy::SecretString;
@@ -34,6 +34,7 @@ use serde_json::Value;
 use tracing::{Instrument as _, Span};
 use url::Url;
 use vault::Vault;
+use workflow::Flows;
 
 pub(crate) use ask::model_fault;
 pub use running::Running;
@@ -188,7 +189,7 @@ pub enum OrchestrateError {
 struct Inner {
     db: Db,
     registry: Registry,
-    executor: Executor,
+    flows: Flows,
     vault: Vault,
     models: Models,
     rules: AgentRules,
@@ -203,7 +204,7 @@ impl Agent {
     pub fn new(
         db: Db,
         registry: Registry,
-        executor: Executor,
+        flows: Flows,
         vault: Vault,
         models: Models,
         rules: AgentRules,
@@ -211,7 +212,7 @@ impl Agent {
         Self(Arc::new(Inner {
             db,
             registry,
-            executor,
+            flows,
             vault,
             models,
             rules,

@@ -11,7 +11,7 @@ use registry::Registry;
 use secrecy::ExposeSecret as _;
 use url::Url;
 use vault::{MasterKeys, Vault};
-use workflow::{NoQueue, Queue, SqsQueue};
+use workflow::{Flows, NoQueue, Queue, SqsQueue};
 
 use crate::{Config, StartError};
 
@@ -123,6 +123,11 @@ impl Config {
             Some(config) => Arc::new(SqsQueue::new(config.clone())),
             None => Arc::new(NoQueue),
         }
+    }
+
+    /// What runs flows, and tools by their ids.
+    pub fn flows(&self, db: &Db, registry: &Registry, executor: &Executor) -> Flows {
+        Flows::new(db.clone(), registry.clone(), executor.clone(), self.flow_queue())
     }
 
     /// What runs tools.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth::{Authenticator, Clock};
 use axum::serve::ListenerExt;
-use devserver::{Rooms, compose};
+use devserver::{Rooms, compose, work};
 use domain::ids::{UserId, WorkspaceId};
 use executor::outbound::{Lookup, OutboundConfig};
 use reqwest::Client;
@@ -170,6 +170,8 @@ pub struct TestApp {
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
+    /// Of the flows.
+    workers: Vec<JoinHandle<()>>,
     // The last field: the database is dropped after everybody who uses it.
     database: Arc<TestDatabase>,
 }
@@ -235,6 +237,7 @@ impl TestApp {
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let router = compose(&config, &rooms);
+        let workers = work(&rooms);
         let serving = tokio::spawn(async move {
             let _ = axum::serve(listener, router)
                 .with_graceful_shutdown(async move {
@@ -260,6 +263,7 @@ impl TestApp {
             client,
             stop: Some(stop),
             serving,
+            workers,
             database,
         }
     }
@@ -287,6 +291,9 @@ impl TestApp {
             let _ = stop.send(());
         }
         self.serving.abort();
+        for worker in &self.workers {
+            worker.abort();
+        }
         self.rooms.db.close().await;
         next
     }
@@ -314,7 +321,8 @@ impl TestApp {
         loop {
             let swept = runtime::sweep_once(&self.rooms.db, &self.rooms.vault).await;
             assert!(swept.failed.is_empty(), "{swept:?}");
-            if swept.is_idle() {
+            let flows = self.rooms.flows.sweep().await.expect("a sweep of the runs");
+            if swept.is_idle() && flows.is_idle() {
                 return;
             }
         }

@@ -8,6 +8,7 @@ mod idempotency;
 pub mod openapi;
 mod page;
 pub mod path;
+mod prefer;
 pub mod problem;
 pub mod query;
 pub mod stack;
@@ -19,7 +20,8 @@ pub use caller::{
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::IdempotencyKey;
 pub use page::page;
-pub use path::{Path, PathPair};
+pub use path::{Path, PathPair, PathTriple};
+pub use prefer::{PREFERENCE_APPLIED, Prefer, RESPOND_ASYNC};
 pub use problem::{CATALOGUE, Code, Problem};
 pub use query::{FromQuery, Page, PageOf, Params, Query};
 pub use stack::{RequestId, StackConfig, serve_stack};

@@ -15,6 +15,10 @@ pub struct Path<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct PathPair<A, B>(pub A, pub B);
 
+/// The path's three parameters, in order.
+#[derive(Clone, Copy, Debug)]
+pub struct PathTriple<A, B, C>(pub A, pub B, pub C);
+
 impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
 
@@ -32,6 +36,22 @@ impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for PathPair<A,
         let params = segments(parts, state).await?;
         let mut values = params.iter().map(|(_, value)| value);
         Ok(Self(next(&mut values)?, next(&mut values)?))
+    }
+}
+
+impl<S: Send + Sync, A: FromStr, B: FromStr, C: FromStr> FromRequestParts<S>
+    for PathTriple<A, B, C>
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = segments(parts, state).await?;
+        let mut values = params.iter().map(|(_, value)| value);
+        Ok(Self(
+            next(&mut values)?,
+            next(&mut values)?,
+            next(&mut values)?,
+        ))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use domain::caller::Caller;
+use domain::caller::{Caller, Door};
 use domain::failure::{Failure, FailureCode};
 use domain::ids::{ExecutionId, ToolId};
 use domain::run::RunStatus;
 use executor::{ExecuteError, ExecuteOptions, Execution, MAX_DEADLINE, Origin};
 use persistence::runs::{self, RunEnd};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl Flows {
         Ok(Execution {
             execution_id: ExecutionId(started.id),
             execution_time_ms: elapsed,
-            outcome: outcome(id, started.id, end),
+            outcome: outcome(id, started.id, end, is_model(options.door)),
             cut: None,
             warnings: Vec::new(),
             origin: if started.existing {
@@ -99,12 +99,25 @@ impl Flows {
     }
 }
 
+/// Whether a model hears the answer.
+const fn is_model(door: Door) -> bool {
+    match door {
+        Door::Model | Door::Mcp => true,
+        Door::Rest | Door::Flow => false,
+    }
+}
+
 fn is_final(status: &str) -> bool {
     status.parse().is_ok_and(RunStatus::is_final)
 }
 
 /// A run's end as a tool's.
-fn outcome(id: &ToolId, run: Uuid, end: Option<RunEnd>) -> Result<Value, Failure> {
+fn outcome(
+    id: &ToolId,
+    run: Uuid,
+    end: Option<RunEnd>,
+    to_model: bool,
+) -> Result<Value, Failure> {
     let failed = |code, message: String, hint: &str| {
         Failure::new(code, message, hint)
             .detail("run_id", run.to_string())
@@ -118,6 +131,11 @@ fn outcome(id: &ToolId, run: Uuid, end: Option<RunEnd>) -> Result<Value, Failure
         ));
     };
     let error = end.error.unwrap_or_default();
+    // A step's failure may name hosts and secrets, which are no model's business.
+    let error = match to_model {
+        true => json!({ "step_id": error["step_id"], "code": error["error"]["code"] }),
+        false => error,
+    };
     match end.status.parse() {
         Ok(RunStatus::Succeeded) => Ok(end.output.unwrap_or_default()),
         Ok(status @ (RunStatus::Failed | RunStatus::Cancelled)) => Err(failed(
@@ -151,7 +169,7 @@ pub(crate) fn not_started(error: FlowError) -> ExecuteError {
         FlowError::InvalidInput(faults) => ExecuteError::InvalidInput(faults),
         FlowError::KeyReused => ExecuteError::KeyReused,
         FlowError::Database(error) => ExecuteError::Database(error),
-        error @ (FlowError::Missing(_) | FlowError::TooDeep(_)) => {
+        error @ FlowError::Missing(_) => {
             ExecuteError::ToolDisabled(format!("The flow cannot be run: {error}."))
         }
         // A start ends with none of these.

@@ -27,9 +27,6 @@ pub enum FlowError {
     /// The idempotency key belongs to another request.
     #[error("this idempotency key was used for another request")]
     KeyReused,
-    /// Too many flows call one another.
-    #[error("flows call one another more than {0} deep")]
-    TooDeep(u16),
     /// The run is not failed or cancelled, so there is nothing to resume.
     #[error("the run is {0}")]
     NotStopped(String),

@@ -71,33 +71,6 @@ impl Flows {
         })
     }
 
-    /// The execution that was owed to the queue: its run and its one step.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn owed_execution(
-        &self,
-        caller: &Caller,
-        id: Uuid,
-    ) -> Result<Option<RunView>, FlowError> {
-        let workspace = caller.workspace_id;
-        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
-        let found = runs::by_id(&mut tx, workspace, id).await?;
-        let Some(row) = found.filter(|row| row.flow_id.is_none()) else {
-            tx.commit().await?;
-            return Ok(None);
-        };
-        let steps = run_steps::page(&mut tx, workspace, id, None, 1).await?;
-        let ids: Vec<String> = steps.iter().map(|step| step.step_id.clone()).collect();
-        let attempts = run_steps::attempts(&mut tx, workspace, id, &ids).await?;
-        tx.commit().await?;
-        Ok(Some(RunView {
-            run: row,
-            steps,
-            attempts,
-        }))
-    }
-
     /// The run's steps and their states, for a drawing; with the flow's definition in the run's version.
     ///
     /// # Errors

@@ -225,8 +225,8 @@ impl Run {
         let input = done.call.input.clone();
         let executed = self
             .rooms
-            .executor
-            .execute(&self.caller, id, input, options)
+            .flows
+            .call(&self.caller, id, input, options)
             .await;
         match executed {
             Ok(Execution {

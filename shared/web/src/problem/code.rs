@@ -113,6 +113,12 @@ codes! {
     FlowNotFound = "flow_not_found", 404, "There is no such flow",
         "The workspace has no flow of this id, or not in this version. Flows of other workspaces answer exactly so.",
         "GET /api/v1/flows lists the ids; check X-Workspace-Id.";
+    RunNotFound = "run_not_found", 404, "There is no such run",
+        "The flow has no run of this id, or it ended more than 90 days ago. Runs of other workspaces answer exactly so.",
+        "GET /api/v1/flows/{flow_id}/runs lists them; check X-Workspace-Id.";
+    StepNotFound = "step_not_found", 404, "There is no such step",
+        "The run has no step of this id.",
+        "GET /api/v1/flows/{flow_id}/runs/{run_id} shows its steps.";
     WorkspaceNotFound = "workspace_not_found", 404, "There is no such workspace",
         "You are no member of a workspace of this id or slug.",
         "GET /api/v1/workspaces lists yours.";
@@ -134,6 +140,27 @@ codes! {
     ToolDisabled = "tool_disabled", 409, "The tool is switched off",
         "The tool's config says enabled: false, or its stored document can no longer be used. detail says which.",
         "Save it with enabled: true, or mend its config.";
+    FlowNotRunnable = "flow_not_runnable", 409, "The flow cannot be run",
+        "It is switched off, its stored definition is no longer valid, or it calls something that is gone. detail says which.",
+        "Save it with enabled: true, or mend its definition.";
+    RunNotStopped = "run_not_stopped", 409, "The run has not stopped",
+        "Only a failed or cancelled run is resumed. detail says how it stands.",
+        "Wait for its end, or start a new run.";
+    RunCompensated = "run_compensated", 409, "What the run did was undone",
+        "Its compensations have run, so it cannot go on from where it stopped.",
+        "Start a new run.";
+    RunHasParent = "run_has_parent", 409, "The run belongs to another run",
+        "A step of another run started it.",
+        "Resume the run in parent_run_id.";
+    StepsUnconfirmed = "steps_unconfirmed", 409, "Steps must be confirmed",
+        "The calls of these steps went out and no answer came: they may have had their effect. detail names them.",
+        "Look at the upstream; then resume with {\"confirm\": [\"…\"]} those that may be called again.";
+    StepAnswered = "step_answered", 409, "The step was answered before",
+        "It has another answer already; the first one counts.",
+        "Read the run: the step's output shows it.";
+    StepNotWaiting = "step_not_waiting", 409, "The step does not wait",
+        "It is no wait for a signal or an approval, it has ended, or the run has stopped.",
+        "Read the run: awaits_signal says which steps wait.";
     BuiltInTool = "built_in_tool", 409, "The tool is built in",
         "The id is that of a code-based tool. Such tools are part of the product: they are not saved, changed, restored or retired over the API.",
         "Choose another id for a tool of your own.";

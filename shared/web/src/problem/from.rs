@@ -77,6 +77,30 @@ impl From<registry::FlowError> for Problem {
     }
 }
 
+impl From<workflow::FlowError> for Problem {
+    fn from(error: workflow::FlowError) -> Self {
+        use workflow::FlowError;
+        let text = error.to_string();
+        match error {
+            FlowError::NotFound => Self::new(Code::FlowNotFound, "this workspace has no such flow"),
+            FlowError::RunNotFound => Self::new(Code::RunNotFound, "this flow has no such run"),
+            FlowError::StepNotFound => Self::new(Code::StepNotFound, "this run has no such step"),
+            FlowError::InvalidInput(faults) => Self::with_faults(Code::InvalidInput, faults),
+            FlowError::Disabled(_) | FlowError::Missing(_) => {
+                Self::new(Code::FlowNotRunnable, text)
+            }
+            FlowError::KeyReused => Self::new(Code::IdempotencyKeyReused, text),
+            FlowError::NotStopped(_) => Self::new(Code::RunNotStopped, text),
+            FlowError::Compensated => Self::new(Code::RunCompensated, text),
+            FlowError::Unconfirmed(_) => Self::new(Code::StepsUnconfirmed, text),
+            FlowError::HasParent => Self::new(Code::RunHasParent, text),
+            FlowError::Answered => Self::new(Code::StepAnswered, text),
+            FlowError::NotWaiting => Self::new(Code::StepNotWaiting, text),
+            FlowError::Database(source) => source.into(),
+        }
+    }
+}
+
 impl From<registry::PromptError> for Problem {
     fn from(error: registry::PromptError) -> Self {
         use registry::PromptError;
