@@ -57,6 +57,7 @@ impl From<registry::Error> for ExecuteError {
         match error {
             registry::Error::Database(error) => Self::Database(error),
             registry::Error::NotFound => Self::ToolNotFound,
+            registry::Error::Quarantined(_) => Self::ToolDisabled(error.to_string()),
             // Only writing to the catalog ends with one of these.
             error @ (registry::Error::Invalid(_)
             | registry::Error::Exists { .. }

@@ -168,13 +168,15 @@ impl Executor {
         Ok(preview::show(&draft, tool.config.response.format))
     }
 
+    /// A flow is no tool here: it is started, not executed. A quarantined one is answered, so that its owner hears why.
     pub(crate) async fn tool(
         &self,
         caller: &Caller,
         tool_id: &ToolId,
     ) -> Result<Arc<CompiledTool>, ExecuteError> {
         let catalog = self.registry.catalog(caller).await?;
-        catalog.tool(tool_id).ok_or(ExecuteError::ToolNotFound)
+        let tool = catalog.tool(tool_id).filter(|tool| tool.flow.is_none());
+        tool.ok_or(ExecuteError::ToolNotFound)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Catalogs of the workspaces that asked last; a bounded number of them.
+//! What was asked for last; a bounded number of it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -22,7 +22,7 @@ struct Entry<V> {
     value: Arc<V>,
 }
 
-impl<K: Copy + Eq + Hash, V: Default> Cache<K, V> {
+impl<K: Clone + Eq + Hash, V: Default> Cache<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -45,7 +45,7 @@ impl<K: Copy + Eq + Hash, V: Default> Cache<K, V> {
         if entries.len() >= self.capacity && !entries.contains_key(&key) {
             let used = |entry: &Entry<V>| entry.used.load(Ordering::Relaxed);
             let oldest = entries.iter().min_by_key(|(_, entry)| used(entry));
-            if let Some(oldest) = oldest.map(|(key, _)| *key) {
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 entries.remove(&oldest);
             }
         }

@@ -1,4 +1,4 @@
-//! All tools of one workspace at one revision.
+//! All tools and flows of one workspace at one revision.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,10 +12,11 @@ use domain::ids::ToolId;
 use domain::ranking::Index;
 use persistence::tools::CatalogDelta;
 
+use crate::effects;
 use crate::tool::{CompiledTool, slot};
 
-/// Tools by their ids.
-type ById = BTreeMap<ToolId, Arc<CompiledTool>>;
+/// Tools and flows by their ids.
+pub(crate) type ById = BTreeMap<ToolId, Arc<CompiledTool>>;
 
 /// The code-based tools that every workspace has.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +39,10 @@ impl BuiltIn {
         self.0.contains_key(id)
     }
 
+    pub(crate) fn get(&self, id: &ToolId) -> Option<Arc<CompiledTool>> {
+        self.0.get(id).cloned()
+    }
+
     pub(crate) fn tools(&self) -> impl Iterator<Item = &CompiledTool> {
         self.0.values().map(AsRef::as_ref)
     }
@@ -47,7 +52,10 @@ impl BuiltIn {
 #[derive(Debug, Default)]
 pub struct Catalog {
     revision: i64,
+    /// What may be called as a tool: also the flows with an input schema.
     tools: ById,
+    /// Flows that are no tools.
+    unlisted: ById,
     built_in: BuiltIn,
     listings: [OnceLock<Bytes>; 5],
     ranking: OnceLock<Index>,
@@ -62,6 +70,7 @@ impl Catalog {
         Self {
             revision,
             tools: tools.collect(),
+            unlisted: ById::new(),
             built_in: BuiltIn::default(),
             listings: Default::default(),
             ranking: OnceLock::new(),
@@ -73,6 +82,7 @@ impl Catalog {
         Self {
             revision: 0,
             tools: ById::clone(&built_in.0),
+            unlisted: ById::new(),
             built_in: built_in.clone(),
             listings: Default::default(),
             ranking: OnceLock::new(),
@@ -83,25 +93,32 @@ impl Catalog {
     /// retired. Versions that it knows already are not compiled again.
     pub fn after(&self, delta: CatalogDelta, policy: &Policy) -> Self {
         let mut tools = self.tools.clone();
+        let mut unlisted = self.unlisted.clone();
         for row in delta.rows {
             let Ok(id) = row.id.parse::<ToolId>() else {
                 continue;
             };
-            let known = tools
-                .get(&id)
-                .is_some_and(|tool| tool.version == row.version && tool.hash == row.hash);
+            let known = tools.get(&id).or_else(|| unlisted.get(&id));
+            let known = known.is_some_and(|it| it.version == row.version && it.hash == row.hash);
             if known && row.document.is_some() {
                 continue;
             }
+            tools.remove(&id);
+            unlisted.remove(&id);
             let saved = CompiledTool::of_row(row, policy).map(Arc::new);
-            match saved.or_else(|| self.built_in.0.get(&id).cloned()) {
-                Some(tool) => tools.insert(id, tool),
-                None => tools.remove(&id),
-            };
+            if let Some(entry) = saved.or_else(|| self.built_in.get(&id)) {
+                let entries = match entry.is_tool() {
+                    true => &mut tools,
+                    false => &mut unlisted,
+                };
+                entries.insert(id, entry);
+            }
         }
+        effects::settle(&mut tools, &mut unlisted);
         Self {
             revision: delta.revision,
             tools,
+            unlisted,
             built_in: self.built_in.clone(),
             listings: Default::default(),
             ranking: OnceLock::new(),
@@ -113,7 +130,17 @@ impl Catalog {
         self.revision
     }
 
-    /// The tool of that id.
+    /// The tool or flow of that id, also a flow that is no tool because it has no input schema.
+    pub fn entry(&self, id: &ToolId) -> Option<&Arc<CompiledTool>> {
+        self.tools.get(id).or_else(|| self.unlisted.get(id))
+    }
+
+    /// Every tool and flow, those that are no tools last.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<CompiledTool>> {
+        self.tools.values().chain(self.unlisted.values())
+    }
+
+    /// The tool of that id; also a flow that is one.
     pub fn tool(&self, id: &ToolId) -> Option<Arc<CompiledTool>> {
         self.tools.get(id).cloned()
     }

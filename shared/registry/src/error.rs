@@ -18,7 +18,7 @@ pub enum Error {
         hash: String,
     },
     /// A flow has the id; tools and flows share one namespace.
-    #[error("a flow has this id")]
+    #[error("the id belongs to a flow, and tools and flows share their ids")]
     TakenByFlow,
     /// A code-based tool has the id; such tools are part of the product.
     #[error("{0} is a built-in tool")]
@@ -34,6 +34,9 @@ pub enum Error {
     /// No such tool or version in the workspace.
     #[error("no such tool")]
     NotFound,
+    /// The stored document of that version is not accepted any more, so it is not run; why.
+    #[error("the stored document is no longer valid: {0}")]
+    Quarantined(String),
     /// The database.
     #[error(transparent)]
     Database(#[from] persistence::Error),

@@ -7,8 +7,13 @@
 
 mod cache;
 mod catalog;
+mod effects;
 mod error;
+mod flow_entry;
+mod flows;
+mod known;
 mod live;
+mod pinned;
 mod prompts;
 mod quarantine;
 mod saved;
@@ -18,6 +23,8 @@ mod tool;
 
 pub use catalog::Catalog;
 pub use error::Error;
+pub use flow_entry::FlowVersion;
+pub use flows::{Defined, FlowError, Flows, Written};
 pub use live::Registry;
 pub use prompts::{Argument, Offered, PromptError, Prompts, Rendered};
 pub use saved::Registered;

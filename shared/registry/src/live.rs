@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use crate::cache::Cache;
 use crate::catalog::{BuiltIn, Catalog};
 use crate::error::Error;
+use crate::pinned::{Pinned, VERSIONS, VersionKey};
 
 /// Workspaces whose tools are kept in memory.
 const WORKSPACES: usize = 256;
@@ -27,6 +28,7 @@ pub struct Registry {
     pub(crate) policy: Arc<Policy>,
     pub(crate) built_in: BuiltIn,
     workspaces: Arc<Cache<WorkspaceId, Workspace>>,
+    pub(crate) pinned: Arc<Cache<VersionKey, Pinned>>,
 }
 
 /// What is known of one workspace.
@@ -62,6 +64,7 @@ impl Registry {
             policy: Arc::new(policy),
             built_in: BuiltIn::default(),
             workspaces: Arc::new(Cache::new(WORKSPACES)),
+            pinned: Arc::new(Cache::new(VERSIONS)),
         }
     }
 
@@ -100,6 +103,11 @@ impl Registry {
         let catalog = self.compiled(known, delta).await;
         workspace.replace(Arc::clone(&catalog));
         Ok(catalog)
+    }
+
+    /// The workspace's catalog as far as it is in memory, whatever its revision.
+    pub(crate) fn in_memory(&self, workspace: WorkspaceId) -> Option<Arc<Catalog>> {
+        self.workspaces.get(workspace).known()
     }
 
     /// Puts a catalog into memory, as if it had just been loaded.

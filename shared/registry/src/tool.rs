@@ -1,23 +1,25 @@
 //! One tool, ready to be shown and run.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use domain::code::CodeTool;
 use domain::config::{self, OutputRules, ToolConfig, Validation};
 use domain::egress::Policy;
 use domain::fault::Fault;
+use domain::flow::Flow;
 use domain::formats::{Format, ToolView};
 use domain::ids::ToolId;
 use domain::ranking::Words;
 use domain::strict::{self, Definition, Unusable};
 use domain::{canonical, output, request, schema, tokens, verdict};
-use persistence::tools::CatalogRow;
+use persistence::tools::{CatalogKind, CatalogRow};
 use serde_json::{Value, json};
 
+use crate::flow_entry::FlowFacts;
 use crate::quarantine;
 use crate::schema::{Cell, Schema};
 
-/// A saved tool with everything that is derived from its document, once per version.
+/// A saved tool or flow with everything that is derived from its document, once per version.
 #[derive(Debug)]
 pub struct CompiledTool {
     /// Its id in the workspace.
@@ -37,6 +39,9 @@ pub struct CompiledTool {
     pub quarantined: Option<String>,
     /// The function that it is, when it is no config: the stand-in for its config leads nowhere.
     pub code: Option<CodeTool>,
+    /// The definition that it is, when it is a flow: the stand-in for its config leads nowhere. None of a quarantined flow.
+    pub flow: Option<Arc<Flow>>,
+    pub(crate) facts: Option<FlowFacts>,
     /// How inputs become the request.
     pub request_plan: request::Plan,
     /// How the response becomes the output.
@@ -71,6 +76,8 @@ impl CompiledTool {
             view: ToolView::new(&config),
             quarantined: None,
             code: None,
+            flow: None,
+            facts: None,
             request_plan: request::Plan::compile(&config),
             output_plan: output::Plan::compile(&config),
             judge: verdict::Judge::compile(&config.response),
@@ -94,26 +101,42 @@ impl CompiledTool {
                 return None;
             }
         };
-        let parsed: Result<Value, _> = serde_json::from_str(&document);
-        let (value, read) = match parsed {
+        let parsed: Result<Value, _> =
+            serde_json::from_str(&document).map_err(|error| error.to_string());
+        let (version, hash) = (row.version, row.hash);
+        match row.kind {
+            CatalogKind::Tool => Some(Self::of_config(id, version, hash, document, parsed, policy)),
+            CatalogKind::Flow => Some(Self::of_flow_document(id, version, hash, document, parsed)),
+        }
+    }
+
+    fn of_config(
+        id: ToolId,
+        version: i32,
+        hash: String,
+        text: String,
+        document: Result<Value, String>,
+        policy: &Policy,
+    ) -> Self {
+        let (value, read) = match document {
             Ok(value) => {
                 let read = config::read(&value, policy).map_err(|faults| reason(&faults[..]));
                 (value, read)
             }
-            Err(error) => (Value::Null, Err(error.to_string())),
+            Err(why) => (Value::Null, Err(why)),
         };
         let (config, quarantined) = match read {
             // A document without an id keeps the one it was first saved under.
             Ok(config) => (ToolConfig { id, ..config }, None),
             Err(why) => {
-                tracing::warn!(tool_id = row.id, why, "a stored tool is quarantined");
+                tracing::warn!(tool_id = %id, why, "a stored tool is quarantined");
                 (quarantine::stand_in(id, &value), Some(why))
             }
         };
-        Some(Self {
+        Self {
             quarantined,
-            ..Self::new(config, row.version, row.hash, document)
-        })
+            ..Self::new(config, version, hash, text)
+        }
     }
 
     /// A code-based tool, in the form of all others. `None` when its id is none (`#[tool]` refuses
@@ -150,10 +173,12 @@ impl CompiledTool {
         Some(tool)
     }
 
-    /// Who made it: `builtin` is code, `saved` is the workspace.
+    /// Who made it: `builtin` is code; `saved` and `flow` are the workspace's.
     pub const fn source(&self) -> &'static str {
         if self.code.is_some() {
             "builtin"
+        } else if self.is_flow() {
+            "flow"
         } else {
             "saved"
         }
@@ -171,7 +196,7 @@ impl CompiledTool {
 
     /// Whether models are offered it.
     pub fn is_offered(&self) -> bool {
-        self.config.enabled && self.quarantined.is_none()
+        self.is_tool() && self.config.enabled && self.quarantined.is_none()
     }
 
     /// The function that a model of the Responses API gets for it; made once.
@@ -253,7 +278,7 @@ pub(crate) const fn slot(format: Option<Format>) -> usize {
     }
 }
 
-fn reason(faults: &[Fault]) -> String {
+pub(crate) fn reason(faults: &[Fault]) -> String {
     let told: Vec<String> = faults
         .iter()
         .take(3)

@@ -53,6 +53,9 @@ codes! {
     InvalidPrompt = "invalid_prompt", 400, "The prompt is not valid",
         "The document is not a prompt, or a saved one is not accepted any more. errors[] holds every fault with a JSON pointer into the document.",
         "Mend each fault; hint says how. docs/prompts.md: the rules of a prompt.";
+    InvalidFlow = "invalid_flow", 400, "The flow is not valid",
+        "The document is not a flow, or its steps do not fit the workspace's tools: a cycle, an unknown tool, an input that can never fit. errors[] holds every fault with a JSON pointer into the document.",
+        "Mend each fault; hint says how.";
     InvalidInput = "invalid_input", 400, "The input does not fit the tool",
         "The input breaks the tool's input_schema, or cannot be placed in the request. Nothing was sent.",
         "Read the tool's input_schema and mend each fault.";
@@ -107,6 +110,9 @@ codes! {
     ToolNotFound = "tool_not_found", 404, "There is no such tool",
         "The workspace has no tool of this id. Tools of other workspaces answer exactly so.",
         "GET /api/v1/tools lists the ids; check X-Workspace-Id.";
+    FlowNotFound = "flow_not_found", 404, "There is no such flow",
+        "The workspace has no flow of this id, or not in this version. Flows of other workspaces answer exactly so.",
+        "GET /api/v1/flows lists the ids; check X-Workspace-Id.";
     WorkspaceNotFound = "workspace_not_found", 404, "There is no such workspace",
         "You are no member of a workspace of this id or slug.",
         "GET /api/v1/workspaces lists yours.";
@@ -120,7 +126,7 @@ codes! {
         "The path exists, but not with this method. The header Allow lists those it has.",
         "Use one of them.";
     AlreadyExists = "already_exists", 409, "It exists already",
-        "Something of this id or name exists. current holds its version and hash where it has them.",
+        "Something of this id or name exists; tools and flows share their ids. current holds its version and hash where it has them.",
         "Choose another id, or change the existing one (PUT).";
     VersionConflict = "version_conflict", 409, "Somebody else changed it meanwhile",
         "If-Match names a version that is not the current one. current holds the one that is.",

@@ -50,7 +50,29 @@ impl From<registry::Error> for Problem {
                 Self::new(Code::VersionConflict, text).current(version, hash)
             }
             Error::NotFound => tool_not_found(),
+            Error::Quarantined(_) => Self::new(Code::ToolDisabled, text),
             Error::Database(source) => source.into(),
+        }
+    }
+}
+
+impl From<registry::FlowError> for Problem {
+    fn from(error: registry::FlowError) -> Self {
+        use registry::FlowError;
+        let text = error.to_string();
+        match error {
+            FlowError::Invalid(faults) => Self::with_faults(Code::InvalidFlow, faults),
+            FlowError::Exists { version, hash } => {
+                Self::new(Code::AlreadyExists, text).current(version, hash)
+            }
+            FlowError::TakenByTool(_) => Self::new(Code::AlreadyExists, text),
+            FlowError::BuiltIn(_) => Self::new(Code::BuiltInTool, text),
+            FlowError::Conflict { version, hash } => {
+                Self::new(Code::VersionConflict, text).current(version, hash)
+            }
+            FlowError::NotFound => Self::new(Code::FlowNotFound, "this workspace has no such flow"),
+            FlowError::Catalog(source) => source.into(),
+            FlowError::Database(source) => source.into(),
         }
     }
 }
