@@ -20,6 +20,7 @@ const ROWS: &[&[&str]] = &[
     &[
         "system",
         "tools",
+        "flows",
         "secrets",
         "workspaces",
         "analytics",

@@ -5,6 +5,7 @@ use auth::Authenticator;
 use axum::Router;
 use executor::Executor;
 use executor::outbound::{Outbound, OutboundConfig};
+use flows::Flows;
 use mcp::Mcp;
 use orchestrate::Orchestrate;
 use orchestrator::{Agent, Models};
@@ -118,6 +119,10 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         executor: executor.clone(),
         vault: vault.clone(),
     };
+    let flows = Flows {
+        authenticator: authenticator.clone(),
+        registry: registry.clone(),
+    };
     let orchestrate = Orchestrate {
         authenticator: authenticator.clone(),
         db: db.clone(),
@@ -147,6 +152,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
     let router = OpenApiRouter::new()
         .merge(system::routes().with_state(system))
         .merge(tools::routes().with_state(tools))
+        .merge(flows::routes().with_state(flows))
         .merge(secrets::routes().with_state(secrets))
         .merge(workspaces::routes().with_state(workspaces))
         .merge(orchestrate::routes().with_state(orchestrate))

@@ -87,9 +87,13 @@ fn base() -> OpenApi {
         .build()
 }
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("system", "Health and documentation."),
     ("tools", "Registering, running and versioning tools."),
+    (
+        "flows",
+        "Several tools as one: steps that depend on each other.",
+    ),
     (
         "secrets",
         "Credentials that tools use; values are never answered.",
