@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 50] = [
+const JOURNEY: [(&str, &str); 57] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -44,6 +44,13 @@ const JOURNEY: [(&str, &str); 50] = [
     ("tools", "versions"),
     ("tools", "restore"),
     ("tools", "retire"),
+    ("flows", "save"),
+    ("flows", "list"),
+    ("flows", "read"),
+    ("flows", "revise"),
+    ("flows", "versions"),
+    ("flows", "restore"),
+    ("flows", "retire"),
     ("mcp", "metadata"),
     ("mcp", "metadata_of_mcp"),
     ("mcp", "serve"),
@@ -283,6 +290,7 @@ async fn says_what_is_wrong_with_its_configuration() {
     for group in [
         "system",
         "tools",
+        "flows",
         "orchestrate",
         "mcp",
         "secrets",

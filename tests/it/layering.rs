@@ -21,6 +21,7 @@ const ROWS: &[&[&str]] = &[
     &[
         "system",
         "tools",
+        "flows",
         "secrets",
         "workspaces",
         "analytics",

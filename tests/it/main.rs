@@ -12,6 +12,7 @@ mod audit_of_use;
 mod auth;
 mod connections;
 mod crowd;
+mod flows;
 mod freshness;
 mod hostile;
 mod http_limits;

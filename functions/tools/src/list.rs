@@ -119,7 +119,7 @@ pub(crate) struct ListedTool {
     /// Its version.
     #[schema(example = 1)]
     version: i32,
-    /// `saved`: the workspace's own. `builtin`: code that is part of the product.
+    /// `saved`: the workspace's own. `flow`: one of its flows. `builtin`: code that is part of the product.
     #[schema(example = "saved")]
     source: String,
     /// Why its stored config is not accepted any more, if so; it is not run then.
@@ -128,7 +128,7 @@ pub(crate) struct ListedTool {
 
 /// List tools
 ///
-/// As models see them. Without `limit`, `cursor` and `q` all of them.
+/// As models see them, flows with an input schema among them. Without `limit`, `cursor` and `q` all of them.
 #[utoipa::path(
     get, path = "/api/v1/tools", operation_id = "list_tools", tag = "tools",
     params(WantedParams),

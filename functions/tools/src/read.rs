@@ -37,10 +37,10 @@ pub(crate) struct ToolDetail {
     /// Why its stored config is not accepted any more, if so; it is not run then.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantined: Option<String>,
-    /// `saved`: the workspace's own. `builtin`: code that is part of the product.
+    /// `saved`: the workspace's own. `flow`: one of its flows. `builtin`: code that is part of the product.
     #[schema(example = "saved")]
     source: &'static str,
-    /// The document as its author wrote it; code has none.
+    /// The document as its author wrote it, of a flow its definition; code has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
     config: Option<Box<RawValue>>,
@@ -81,7 +81,8 @@ impl TryFrom<&CompiledTool> for ToolDetail {
 
 /// Read a tool
 ///
-/// With its config, exactly as it was written; a code-based tool has its schemas instead.
+/// With its config, exactly as it was written; a code-based tool has its schemas instead. A flow with an input schema is
+/// a tool too.
 #[utoipa::path(
     get, path = "/api/v1/tools/{tool_id}", operation_id = "read_tool", tag = "tools",
     params(
@@ -101,7 +102,13 @@ pub(crate) async fn read(
     known: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let catalog = registry.catalog(&caller).await?;
-    let missing = || Problem::new(Code::ToolNotFound, "this workspace has no such tool");
+    let missing = || {
+        let detail = match catalog.entry(&id) {
+            Some(_) => "this is a flow without an input_schema, so no tool: GET /api/v1/flows",
+            None => "this workspace has no such tool",
+        };
+        Problem::new(Code::ToolNotFound, detail)
+    };
     let tool = catalog.tool(&id).ok_or_else(missing)?;
     let headers = [
         (ETAG, etag(&tool.hash)),

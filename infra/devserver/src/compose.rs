@@ -154,6 +154,11 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         flows: flows.clone(),
         vault: vault.clone(),
     };
+    let group = flows::Flows {
+        authenticator: authenticator.clone(),
+        registry: registry.clone(),
+        runs: flows.clone(),
+    };
     let orchestrate = Orchestrate {
         authenticator: authenticator.clone(),
         db: db.clone(),
@@ -183,6 +188,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
     let router = OpenApiRouter::new()
         .merge(system::routes().with_state(system))
         .merge(tools::routes().with_state(tools))
+        .merge(flows::routes().with_state(group))
         .merge(secrets::routes().with_state(secrets))
         .merge(workspaces::routes().with_state(workspaces))
         .merge(orchestrate::routes().with_state(orchestrate))

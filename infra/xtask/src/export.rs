@@ -57,6 +57,7 @@ fn api() -> OpenApi {
     web::openapi::document(vec![
         system::routes().into_openapi(),
         tools::routes().into_openapi(),
+        flows::routes().into_openapi(),
         secrets::routes().into_openapi(),
         workspaces::routes().into_openapi(),
         orchestrate::routes().into_openapi(),

@@ -144,6 +144,12 @@ impl Flows<'_> {
         document: &Value,
         of: Option<&ToolId>,
     ) -> Result<Checked, FlowError> {
+        let catalog = self.registry.catalog(caller).await?;
+        if let Some(id) = of
+            && !catalog.entry(id).is_some_and(|entry| entry.is_flow())
+        {
+            return Err(FlowError::NotFound);
+        }
         let mut flow = flow::read(document).map_err(FlowError::Invalid)?;
         let own = flow.id.take().or_else(|| ToolId::from_name(&flow.name));
         let id = match (of, own) {
@@ -157,7 +163,6 @@ impl Flows<'_> {
             (None, None) => return Err(FlowError::Invalid(vec![id_required()])),
         };
         flow.id = Some(id.clone());
-        let catalog = self.registry.catalog(caller).await?;
         let faults = flow::check(&flow, &*catalog);
         if !faults.is_empty() {
             return Err(FlowError::Invalid(faults));

@@ -305,6 +305,9 @@ impl Rig {
         let prompt = json!({ "id": "furniture-prompt", "name": "furniture", "template": "Hello" });
         let saved = self.post("/api/v1/prompts", &prompt).await;
         assert_eq!(saved.status, 201, "{}", saved.text);
+        let flow = json!({ "id": "furniture-flow", "name": "furniture", "steps": [{ "id": "one", "tool": "furniture" }] });
+        let saved = self.post("/api/v1/flows", &flow).await;
+        assert_eq!(saved.status, 201, "{}", saved.text);
         let provider = json!({ "name": "furniture-store", "kind": "builtin" });
         let made = self.post("/api/v1/secret-providers", &provider).await;
         assert_eq!(made.status, 201, "{}", made.text);
@@ -323,6 +326,7 @@ impl Rig {
             ("conversation_id", CONVERSATION.to_owned()),
             ("tool_id", "furniture".to_owned()),
             ("prompt_id", "furniture-prompt".to_owned()),
+            ("flow_id", "furniture-flow".to_owned()),
             ("n", "1".to_owned()),
             ("name", "FURNITURE_KEY".to_owned()),
             ("provider_name", "furniture-store".to_owned()),

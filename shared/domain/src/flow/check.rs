@@ -78,7 +78,16 @@ impl Checking<'_> {
             }
             return;
         };
+        let unusable = callee.usable.err();
+        if let Some(why) = unusable {
+            let message = format!("\"{id}\" cannot be called: it {why}");
+            self.faults.add(&place, "unusable_tool", message);
+        }
         if (kind == "flow") != callee.flow.is_some() {
+            // A flow whose document cannot be read any more looks like a tool.
+            if unusable.is_some() {
+                return;
+            }
             let (is, hint) = if kind == "flow" {
                 ("a tool", "write \"tool\" instead of \"flow\"")
             } else if at_compensation(&place) {
@@ -89,10 +98,6 @@ impl Checking<'_> {
             let message = format!("\"{id}\" is {is}");
             self.faults.advise(&place, "conflict", message, hint);
             return;
-        }
-        if let Err(why) = callee.usable {
-            let message = format!("\"{id}\" cannot be called: it {why}");
-            self.faults.add(&place, "unusable_tool", message);
         }
         self.fit
             .check(id, callee, input, &at.name("input"), &mut self.faults);

@@ -1,0 +1,70 @@
+//! `GET /api/v1/flows/{flow_id}/versions`: a flow's history, the latest first.
+
+use axum::extract::State;
+use domain::ids::ToolId;
+use registry::Registry;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+use web::openapi::Missing;
+use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
+
+use crate::view::VersionView;
+
+const LIST: &str = "flow_versions";
+
+/// Which page is listed.
+#[derive(Debug)]
+pub(crate) struct Wanted(PageOf<i32>);
+
+/// As the API's description tells [`Wanted`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the query")]
+pub(crate) struct WantedParams {
+    /// At most so many.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl FromQuery for Wanted {
+    fn from_query(params: &mut Params) -> Result<Self, Problem> {
+        params.page(LIST).map(Self)
+    }
+}
+
+/// A page of a flow's history.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FlowVersionList {
+    versions: Vec<VersionView>,
+    /// Where the next page starts; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// List a flow's versions
+///
+/// The latest first, with hash and author. `GET /api/v1/flows/{flow_id}?version=` answers the definition of one.
+#[utoipa::path(
+    get, path = "/api/v1/flows/{flow_id}/versions", operation_id = "list_flow_versions", tag = "flows",
+    params(("flow_id" = String, Path, description = "Its id.", example = "ticker_brief"), WantedParams),
+    responses((status = 200, description = "A page of versions.", body = FlowVersionList), Missing)
+)]
+pub(crate) async fn versions(
+    AsViewer(caller): AsViewer,
+    State(registry): State<Registry>,
+    Path(id): Path<ToolId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<FlowVersionList>, Problem> {
+    let Wanted(PageOf { after, limit }) = wanted;
+    let flows = registry.flows();
+    let rows = flows
+        .versions(&caller, &id, after, i64::from(limit) + 1)
+        .await?;
+    let page = Page::cut(rows, limit, LIST, |version| version.version);
+    Ok(Json(FlowVersionList {
+        versions: page.items.into_iter().map(VersionView::from).collect(),
+        next_cursor: page.next_cursor,
+    }))
+}
