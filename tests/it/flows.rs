@@ -7,6 +7,7 @@ mod read;
 mod restore;
 mod retire;
 mod revise;
+mod runs;
 mod save;
 mod versions;
 

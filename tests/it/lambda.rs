@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 57] = [
+const JOURNEY: [(&str, &str); 64] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -50,6 +50,13 @@ const JOURNEY: [(&str, &str); 57] = [
     ("flows", "revise"),
     ("flows", "versions"),
     ("flows", "restore"),
+    ("flows", "execute"),
+    ("flows", "list_runs"),
+    ("flows", "read_run"),
+    ("flows", "signal"),
+    ("flows", "cancel"),
+    ("flows", "stream_events"),
+    ("flows", "resume"),
     ("flows", "retire"),
     ("mcp", "metadata"),
     ("mcp", "metadata_of_mcp"),

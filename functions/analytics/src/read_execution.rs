@@ -2,29 +2,70 @@
 
 use axum::extract::State;
 use domain::ids::ExecutionId;
-use persistence::{Db, executions};
+use persistence::executions::{self, Filter};
+use persistence::{Db, Tx, run_steps, runs};
+use axum::response::{IntoResponse as _, Response};
+use domain::ids::WorkspaceId;
 use web::openapi::Missing;
 use web::{AsViewer, Json, Path, Problem};
 
-use crate::view::ExecutionView;
+use crate::view::{ExecutionView, OwedView};
 
 /// Read an execution
 ///
-/// With input, output, failure and timeline, redacted.
+/// With input, output, failure and timeline, redacted. One that was accepted with `Prefer: respond-async` and has not ended yet is
+/// answered with `status` alone; so is one that ended without its call being made.
 #[utoipa::path(
     get, path = "/api/v1/executions/{execution_id}", operation_id = "read_execution", tag = "analytics",
     params(("execution_id" = Uuid, Path, description = "As answered by the execution.")),
-    responses((status = 200, description = "The execution.", body = ExecutionView), Missing)
+    responses(
+        (status = 200, description = "The execution; or how one stands that was accepted and not made yet.",
+            body = ExecutionView),
+        (status = 202, description = "It was accepted, and has not ended.", body = OwedView),
+        Missing,
+    )
 )]
 pub(crate) async fn read_execution(
     AsViewer(caller): AsViewer,
     State(db): State<Db>,
     Path(id): Path<ExecutionId>,
-) -> Result<Json<ExecutionView>, Problem> {
+) -> Result<Response, Problem> {
     let mut tx = db
         .begin_as(&caller.principal, Some(caller.workspace_id))
         .await?;
-    let found = executions::by_id(&mut tx, caller.workspace_id, id).await?;
+    let workspace = caller.workspace_id;
+    let found = match executions::by_id(&mut tx, workspace, id).await? {
+        Some(found) => Some(Json(ExecutionView::from(found)).into_response()),
+        None => owed(&mut tx, workspace, id).await?,
+    };
     tx.commit().await?;
-    Ok(Json(found.ok_or_else(Problem::not_found)?.into()))
+    found.ok_or_else(Problem::not_found)
+}
+
+/// An execution that was accepted: as it was made, or how it stands.
+async fn owed(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    id: ExecutionId,
+) -> Result<Option<Response>, Problem> {
+    let run = runs::by_id(tx, workspace, id.0).await?;
+    let Some(run) = run.filter(|run| run.flow_id.is_none()) else {
+        return Ok(None);
+    };
+    let steps = run_steps::page(tx, workspace, run.id, None, 1).await?;
+    let view = OwedView::new(&run, steps.first());
+    if run.finished_at.is_none() {
+        return Ok(Some(web::accepted(view)));
+    }
+    // Newest first: the attempt that ended it.
+    let of_run = Filter {
+        run_id: Some(run.id),
+        ..Filter::default()
+    };
+    let made = executions::page(tx, workspace, of_run, 1).await?;
+    let Some(made) = made.first() else {
+        return Ok(Some(Json(view).into_response()));
+    };
+    let made = executions::by_id(tx, workspace, ExecutionId(made.id)).await?;
+    Ok(made.map(|made| Json(ExecutionView::of_owed(made, run.id)).into_response()))
 }

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use persistence::executions::{ExecutionRow, ExecutionSummary};
+use persistence::run_steps::StepRow;
+use persistence::runs::RunRow;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -70,6 +72,53 @@ pub(crate) struct ExecutionView {
     /// What was odd but no failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     warnings: Option<Value>,
+}
+
+/// An execution that was accepted with `Prefer: respond-async`, without a call that could be told.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OwedExecution)]
+pub(crate) struct OwedView {
+    /// Its id.
+    id: Uuid,
+    /// Which tool is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "get_weather")]
+    tool_id: Option<String>,
+    /// `running`, `cancelling`, `failed` or `cancelled`.
+    #[schema(example = "running")]
+    status: String,
+    /// Attempts so far.
+    #[schema(example = 0)]
+    attempt: i32,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
+    /// When it was accepted.
+    created_at: DateTime<Utc>,
+}
+
+impl OwedView {
+    pub(crate) fn new(run: &RunRow, step: Option<&StepRow>) -> Self {
+        Self {
+            id: run.id,
+            tool_id: step.and_then(|step| step.tool_id.clone()),
+            status: run.status.clone(),
+            attempt: step.map_or(0, |step| step.attempt),
+            error: run.error.as_ref().map(|error| error["error"].clone()),
+            created_at: run.created_at,
+        }
+    }
+}
+
+impl ExecutionView {
+    /// The call of an accepted execution, under the id that was answered when it was accepted.
+    pub(crate) fn of_owed(row: ExecutionRow, id: Uuid) -> Self {
+        let mut view = Self::from(row);
+        view.summary.id = id;
+        view.summary.run_id = None;
+        view.summary.call_id = None;
+        view
+    }
 }
 
 #[allow(

@@ -73,8 +73,8 @@ pub(crate) async fn execute(
         }
     }
     let view = flows.run(&caller, &id, started.id, None, 0).await?;
-    let told = (StatusCode::ACCEPTED, Json(RunStarted::new(&started, view.run.status)));
-    Ok(located(&id, &started, told.into_response()))
+    let told = RunStarted::new(&started, view.run.status);
+    Ok(located(&id, &started, web::accepted(told)))
 }
 
 fn located(id: &ToolId, started: &StartedRun, mut response: Response) -> Response {

@@ -7,7 +7,6 @@ use domain::failure::Failure;
 use domain::ids::{ExecutionId, ToolId};
 use executor::{Cut, ExecuteOptions, Execution, Origin};
 use http::header::{HeaderName, HeaderValue, LOCATION};
-use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -163,7 +162,7 @@ fn owed(id: &ToolId, accepted: &Accepted) -> Response {
         execution_id,
         status: "running",
     };
-    let mut response = (StatusCode::ACCEPTED, Json(told)).into_response();
+    let mut response = web::accepted(told);
     let headers = response.headers_mut();
     headers.insert(PREFERENCE_APPLIED, RESPOND_ASYNC);
     if let Ok(place) = HeaderValue::from_str(&place) {

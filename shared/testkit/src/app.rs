@@ -42,6 +42,7 @@ pub struct Setup {
     egress_allow: Vec<String>,
     fenced: bool,
     scripted_model: bool,
+    idle: bool,
     change: Vec<Change>,
 }
 
@@ -85,6 +86,13 @@ impl Setup {
     #[must_use]
     pub fn scripted_model(mut self) -> Self {
         self.scripted_model = true;
+        self
+    }
+
+    /// Nobody works on the queue of the flows: runs stand still after their start.
+    #[must_use]
+    pub fn without_workers(mut self) -> Self {
+        self.idle = true;
         self
     }
 
@@ -154,7 +162,11 @@ impl Setup {
             lookup: self.lookup,
             extra_roots: self.extra_roots,
         };
-        TestApp::serve(config, outbound, self.clock, database, upstream, model).await
+        let app = TestApp::serve(config, outbound, self.clock, database, upstream, model).await;
+        if self.idle {
+            app.stops_working();
+        }
+        app
     }
 }
 
@@ -291,11 +303,16 @@ impl TestApp {
             let _ = stop.send(());
         }
         self.serving.abort();
+        self.stops_working();
+        self.rooms.db.close().await;
+        next
+    }
+
+    /// Ends the workers of the flows, as if this process had been killed: what they had in hand stays where it is.
+    pub fn stops_working(&self) {
         for worker in &self.workers {
             worker.abort();
         }
-        self.rooms.db.close().await;
-        next
     }
 
     /// Scheme, host and port.
@@ -418,5 +435,6 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.serving.abort();
+        self.stops_working();
     }
 }

@@ -60,6 +60,11 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
+/// The answer to something that was accepted and is not done yet: 202.
+pub fn accepted(value: impl Serialize) -> Response {
+    (StatusCode::ACCEPTED, Json(value)).into_response()
+}
+
 /// An answer of JSON text that was written before.
 pub fn json(text: impl Into<Body>) -> Response {
     let mut response = Response::new(text.into());

@@ -13,7 +13,7 @@ pub mod problem;
 pub mod query;
 pub mod stack;
 
-pub use body::{Created, Document, Field, Fields, FromFields, Json, NoContent, json};
+pub use body::{Created, Document, Field, Fields, FromFields, Json, NoContent, accepted, json};
 pub use caller::{
     AdminOf, AsAdmin, AsMember, AsViewer, Person, ViewerOf, WORKSPACE_HEADER, demand,
 };

@@ -3,7 +3,7 @@
 //! What ends while a commit is under way goes with the next one, so that a chain takes one commit per step and a fan-out one per
 //! group; what becomes ready is claimed in the very transaction that made it so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,11 @@ use domain::flow::{self, Flow, Scope, StepView};
 use domain::ids::ToolId;
 use domain::run::storable;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use futures_util::{FutureExt as _, future};
+use futures_util::future::{BoxFuture, FutureExt as _};
+
 use persistence::runs::{self, Turned};
 use serde_json::Value;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -64,11 +66,11 @@ impl Flows {
             shown: &known.shown,
         };
         let mut views = BTreeMap::new();
-        let mut under_way = FuturesUnordered::new();
+        let mut under_way: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
         let mut turned = first;
         loop {
             for step in claimed(&turned)? {
-                under_way.push(scene.attempt(step, left(until)));
+                under_way.push(scene.attempt(step, left(until)).boxed());
             }
             self.after(&turned).await?;
             if let (Some(true), Some(flow)) = (turned.admits, &known.context.flow_id) {
@@ -293,24 +295,31 @@ fn left(until: Instant) -> Duration {
         .max(Duration::from_secs(1))
 }
 
-/// Drives several runs at the same time; answers those that failed.
+/// Drives several runs at the same time; answers those that failed. One that panics does not take the others with it.
 pub(crate) async fn drive_all(
     flows: &Flows,
     runs: BTreeMap<Uuid, Vec<String>>,
     until: Instant,
-) -> Vec<Uuid> {
-    let driven = runs.into_iter().map(|(run, looks)| async move {
-        match flows.drive(run, &looks, until).await {
-            Ok(()) => None,
+) -> BTreeSet<Uuid> {
+    let mut driven = JoinSet::new();
+    let mut failed: BTreeSet<Uuid> = runs.keys().copied().collect();
+    for (run, looks) in runs {
+        let flows = flows.clone();
+        driven.spawn(async move { (run, flows.drive(run, &looks, until).await) });
+    }
+    while let Some(ended) = driven.join_next().await {
+        match ended {
+            Ok((run, Ok(()))) => {
+                failed.remove(&run);
+            }
+            Ok((run, Err(error))) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%run, error, "a run stands still for now");
+            }
             Err(error) => {
-                tracing::error!(%run, error = &error as &dyn std::error::Error, "a run stands still for now");
-                Some(run)
+                tracing::error!(%error, "a worker broke; the leases of its steps will end");
             }
         }
-    });
-    future::join_all(driven)
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
+    }
+    failed
 }

@@ -23,10 +23,10 @@ pub struct RunView {
 }
 
 impl Flows {
-    /// A flow's runs, newest first.
+    /// A flow's runs, newest first; of a retired flow too.
     ///
     /// # Errors
-    /// The database's.
+    /// [`FlowError::NotFound`]; the database's.
     pub async fn runs(
         &self,
         caller: &Caller,
@@ -39,6 +39,11 @@ impl Flows {
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
         let page = runs::page(&mut tx, workspace, flow.as_str(), status, before, limit).await?;
         tx.commit().await?;
+        let catalog = self.registry.catalog(caller).await?;
+        let known = catalog.entry(flow).is_some_and(|entry| entry.is_flow());
+        if page.is_empty() && !known {
+            return Err(FlowError::NotFound);
+        }
         Ok(page)
     }
 

@@ -308,6 +308,10 @@ impl Rig {
         let flow = json!({ "id": "furniture-flow", "name": "furniture", "steps": [{ "id": "one", "tool": "furniture" }] });
         let saved = self.post("/api/v1/flows", &flow).await;
         assert_eq!(saved.status, 201, "{}", saved.text);
+        let run = self
+            .post("/api/v1/flows/furniture-flow/execute", &json!({ "input": {} }))
+            .await;
+        assert_eq!(run.status, 202, "{}", run.text);
         let provider = json!({ "name": "furniture-store", "kind": "builtin" });
         let made = self.post("/api/v1/secret-providers", &provider).await;
         assert_eq!(made.status, 201, "{}", made.text);
@@ -327,6 +331,8 @@ impl Rig {
             ("tool_id", "furniture".to_owned()),
             ("prompt_id", "furniture-prompt".to_owned()),
             ("flow_id", "furniture-flow".to_owned()),
+            ("run_id", run.json["run_id"].as_str().unwrap().to_owned()),
+            ("step_id", "one".to_owned()),
             ("n", "1".to_owned()),
             ("name", "FURNITURE_KEY".to_owned()),
             ("provider_name", "furniture-store".to_owned()),

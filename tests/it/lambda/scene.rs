@@ -36,7 +36,8 @@ impl Scene {
 
     /// Both have the tool of the specification's question, and the operator has a model that calls it once and then answers.
     pub(super) async fn with_weather() -> Self {
-        let setup = TestApp::setup().scripted_model();
+        // Runs stand still, so that both ways show the same.
+        let setup = TestApp::setup().scripted_model().without_workers();
         // Else MCP's metadata would say by which host each request came.
         let public = |config: &mut runtime::Config| {
             config.public_url = Some("https://tools.example.com".to_owned());
@@ -163,6 +164,7 @@ pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)>
 fn learn(fill: &mut Fill, verb: &str, body: &Value) {
     let (name, id) = match verb {
         "create_key" => ("KEY_ID", &body["id"]),
+        "execute" if body["run_id"].is_string() => ("RUN_ID", &body["run_id"]),
         "execute" => ("EXECUTION_ID", &body["execution_id"]),
         "orchestrate" => ("CONVERSATION_ID", &body["id"]),
         _ => return,
