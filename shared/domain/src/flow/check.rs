@@ -1,11 +1,12 @@
 //! What is wrong with a flow beside the tools and flows that there are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
 use super::fit::Fit;
-use super::{Action, Flow, Template};
+use super::{Action, Flow, Step, Template};
 use crate::fault::Fault;
 use crate::ids::ToolId;
 use crate::text;
@@ -55,7 +56,7 @@ pub fn check(flow: &Flow, known: &dyn Known) -> Vec<Fault> {
             checking.call(&compensation.tool, &compensation.input, "tool", &at);
         }
     }
-    checking.circles(flow, &steps);
+    checking.circle(flow, &steps);
     checking.faults.into_vec()
 }
 
@@ -102,56 +103,54 @@ impl Checking<'_> {
             .check(id, callee, input, &at.name("input"), &mut self.faults);
     }
 
-    /// Notes flows that come to run themselves.
-    fn circles(&mut self, flow: &Flow, steps: &At<'_>) {
+    /// Notes that a flow comes to run itself, the shortest way that it does.
+    fn circle(&mut self, flow: &Flow, steps: &At<'_>) {
         let own = flow.id.clone().or_else(|| ToolId::from_name(&flow.name));
-        let Some(own) = own else {
+        let Some(way) = own.and_then(|own| self.way(flow, &own)) else {
             return;
         };
-        let mut told = HashSet::new();
-        for (index, step) in flow.steps.iter().enumerate() {
-            let Action::Flow { flow: called, .. } = &step.action else {
-                continue;
-            };
-            if !told.insert(called) {
-                continue;
-            }
-            if let Some(way) = self.way(called, &own) {
-                let message = format!("the flow runs itself: {own} → {}", way.join(" → "));
-                let at = steps.index(index);
-                self.faults.add(&at.name("flow"), "cycle", message);
-            }
-        }
+        let first = way.get(1);
+        let calls =
+            |step: &Step| matches!(&step.action, Action::Flow { flow, .. } if Some(flow) == first);
+        let index = flow.steps.iter().position(calls).unwrap_or_default();
+        let names: Vec<&str> = way.iter().map(ToolId::as_str).collect();
+        let message = format!("the flow runs itself: {}", names.join(" → "));
+        let at = steps.index(index);
+        self.faults.add(&at.name("flow"), "cycle", message);
     }
 
-    /// The shortest way over sub-flows from one flow to another.
-    fn way(&self, from: &ToolId, to: &ToolId) -> Option<Vec<String>> {
-        let mut came: HashMap<ToolId, Option<ToolId>> = HashMap::from([(from.clone(), None)]);
-        let mut open = std::collections::VecDeque::from([from.clone()]);
-        while let Some(id) = open.pop_front() {
-            if id == *to {
-                let mut way = vec![id.to_string()];
-                let mut at = came.get(&id).cloned().flatten();
-                while let Some(before) = at {
-                    way.push(before.to_string());
-                    at = came.get(&before).cloned().flatten();
-                }
-                way.reverse();
-                return Some(way);
-            }
-            let Some(flow) = self.known.find(&id).and_then(|callee| callee.flow) else {
-                continue;
-            };
+    /// The shortest way over sub-flows from a flow to itself.
+    fn way(&self, flow: &Flow, own: &ToolId) -> Option<Vec<ToolId>> {
+        let mut came: HashMap<ToolId, ToolId> = HashMap::new();
+        let mut open = VecDeque::new();
+        let mut add = |flow: &Flow, from: &ToolId, open: &mut VecDeque<ToolId>| {
             for step in &flow.steps {
                 if let Action::Flow { flow: called, .. } = &step.action
-                    && !came.contains_key(called)
+                    && let Entry::Vacant(vacant) = came.entry(called.clone())
                 {
-                    came.insert(called.clone(), Some(id.clone()));
+                    vacant.insert(from.clone());
                     open.push_back(called.clone());
                 }
             }
+        };
+        add(flow, own, &mut open);
+        while let Some(id) = open.pop_front() {
+            if id == *own {
+                break;
+            }
+            if let Some(flow) = self.known.find(&id).and_then(|callee| callee.flow) {
+                add(flow, &id, &mut open);
+            }
         }
-        None
+        let mut way = vec![own.clone()];
+        let mut at = came.get(own)?;
+        while at != own {
+            way.push(at.clone());
+            at = came.get(at)?;
+        }
+        way.push(own.clone());
+        way.reverse();
+        Some(way)
     }
 }
 

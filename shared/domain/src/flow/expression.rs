@@ -137,7 +137,7 @@ impl Program {
         match value {
             Ok(value) if value.is_undefined() => Err(self.undefined(reader)),
             Ok(value) => Ok(value),
-            Err(error) if error.kind() == ErrorKind::UndefinedError => Err(self.undefined(reader)),
+            Err(error) if is_undefined(&error) => Err(self.undefined(reader)),
             Err(error) => Err(reason(&error)),
         }
     }
@@ -145,8 +145,14 @@ impl Program {
     /// Names what is missing.
     fn undefined(&self, reader: &Reader<'_>) -> String {
         let missing = self.paths.iter().find_map(|path| reader.find(path).err());
-        missing.unwrap_or_else(|| "a part of it is undefined".to_owned())
+        missing.unwrap_or_else(|| "something that it looks up is not there".to_owned())
     }
+}
+
+/// Whether it failed for want of a value; operators say so in words only.
+fn is_undefined(error: &minijinja::Error) -> bool {
+    let says = |detail: &str| detail.contains("undefined");
+    error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says)
 }
 
 /// The machine's reason in a few words.

@@ -78,17 +78,21 @@ fn label(step: &Step) -> String {
     label
 }
 
-/// Letters, digits and a few harmless signs as they are, everything else by its number.
+/// Letters, digits and a few harmless signs as they are, everything else by its number. A dot or a dash before a
+/// space is not harmless: it makes a list of the label.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for (index, c) in text.chars().enumerate() {
+    let mut chars = text.chars().enumerate().peekable();
+    while let Some((index, c)) = chars.next() {
         if index == MOST_LABEL {
             escaped.push('…');
             break;
         }
+        let before_word = chars.peek().is_none_or(|(_, next)| !next.is_whitespace());
         match c {
             c if c.is_alphanumeric() => escaped.push(c),
-            ' ' | '_' | '-' | '.' | ',' => escaped.push(c),
+            ' ' | '_' | ',' => escaped.push(c),
+            '.' | '-' if before_word => escaped.push(c),
             c if c.is_whitespace() || c.is_control() => escaped.push(' '),
             c => {
                 let _ = write!(escaped, "#{};", u32::from(c));

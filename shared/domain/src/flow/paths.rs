@@ -98,12 +98,43 @@ fn named(
         return Ok(at);
     };
     if known.contains(&name.text) {
+        by_text(tokens, at)?;
         return Ok(at + 1);
     }
-    let hint = text::did_you_mean(name.text, known)
-        .unwrap_or_else(|| format!("{what}s: {}", known.join(", ")));
-    let message = format!("there is no {what} \"{}\"", cut(name.text));
-    Err(Problem::new(name.start, "unknown_name", message).hint(hint))
+    Err(no_such(name.text, name.start, what, known))
+}
+
+fn no_such(name: &str, at: usize, what: &str, known: &[&str]) -> Problem {
+    let hint =
+        text::did_you_mean(name, known).unwrap_or_else(|| format!("{what}s: {}", known.join(", ")));
+    let message = format!("there is no {what} \"{}\"", cut(name));
+    Problem::new(at, "unknown_name", message).hint(hint)
+}
+
+/// Filters and tests that a filter is given by a text, such as `map('upper')`.
+fn by_text(tokens: &[Token<'_>], at: usize) -> Result<(), Problem> {
+    const SIGNS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
+    let Some(filter) = tokens.get(at) else {
+        return Ok(());
+    };
+    let (place, what, known) = match filter.text {
+        "map" => (at + 2, "filter", FILTERS),
+        "select" | "reject" => (at + 2, "test", TESTS),
+        "selectattr" | "rejectattr" => (at + 4, "test", TESTS),
+        _ => return Ok(()),
+    };
+    let opened = tokens.get(at + 1).is_some_and(|token| token.is("("));
+    let parted = place == at + 2 || tokens.get(at + 3).is_some_and(|token| token.is(","));
+    let Some(text) = tokens.get(place).filter(|_| opened && parted) else {
+        return Ok(());
+    };
+    let Some(name) = text.plain_text() else {
+        return Ok(());
+    };
+    if known.contains(&name) || (what == "test" && SIGNS.contains(&name)) {
+        return Ok(());
+    }
+    Err(no_such(name, text.start, what, known))
 }
 
 /// The word after a member that is looked up in something that is no path.

@@ -204,7 +204,7 @@ fn steps(listed: &[Value], at: &At<'_>, templates: &mut Templates<'_>) -> Option
         let place = at.index(index);
         let id = value.get("id").and_then(Value::as_str);
         let id = id.and_then(|id| id.parse::<StepId>().ok());
-        let (Value::Object(members), Some(id)) = (value, id) else {
+        let Value::Object(members) = value else {
             needs.push(Vec::new());
             continue;
         };
@@ -212,7 +212,7 @@ fn steps(listed: &[Value], at: &At<'_>, templates: &mut Templates<'_>) -> Option
             members,
             at: &place,
         };
-        let reading = step::read(object, &id, templates);
+        let reading = step::read(object, id.as_ref(), templates);
         needs.push(reading.needs);
         steps.extend(reading.step);
         if !reading.undoing.is_empty() {

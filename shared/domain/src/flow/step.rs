@@ -67,14 +67,18 @@ pub(super) struct Reading {
 }
 
 /// Reads a step.
-pub(super) fn read(object: Object<'_, '_>, id: &StepId, templates: &mut Templates<'_>) -> Reading {
+pub(super) fn read(
+    object: Object<'_, '_>,
+    id: Option<&StepId>,
+    templates: &mut Templates<'_>,
+) -> Reading {
     templates.faults.only(object, NAMES);
     let name = templates.faults.text(object, "name");
     if let Some(name) = name {
         templates.faults.length(name, 128, &object.at.name("name"));
     }
     let plain = Place {
-        own: Some(id),
+        own: id,
         done: false,
         item: false,
     };
@@ -98,13 +102,11 @@ pub(super) fn read(object: Object<'_, '_>, id: &StepId, templates: &mut Template
     let retry = retry(object, faults);
     let timeout_ms = timeout(object, action.as_ref(), faults);
     let on_error = on_error(object, faults);
-    if let Some(action) = &action {
-        fits(object, action, faults);
-    }
+    fits(object, faults);
     let reads = each_once(&reads);
     let mut needs = reads.clone();
     depends_on(object, id, &mut needs, templates);
-    let step = action.map(|action| Step {
+    let step = action.zip(id).map(|(action, id)| Step {
         id: id.clone(),
         name: name.map(str::to_owned),
         action,
@@ -125,13 +127,17 @@ pub(super) fn read(object: Object<'_, '_>, id: &StepId, templates: &mut Template
     }
 }
 
-/// Members that only some steps have.
-fn fits(step: Object<'_, '_>, action: &Action, faults: &mut Faults) {
-    let (what, wrong): (&str, &[&str]) = match action {
-        Action::Tool { .. } => return,
-        Action::Flow { .. } => ("a sub-flow", &["retry", "compensate"]),
-        Action::Transform(_) => ("a transform", &["retry", "compensate", "input"]),
-        Action::Wait(_) => (
+/// Refuses members that steps of this kind do not have.
+fn fits(step: Object<'_, '_>, faults: &mut Faults) {
+    const KINDS: [(&str, &str, &[&str]); 3] = [
+        ("flow", "a sub-flow", &["retry", "compensate"]),
+        (
+            "transform",
+            "a transform",
+            &["retry", "compensate", "input"],
+        ),
+        (
+            "wait",
             "a wait",
             &[
                 "retry",
@@ -141,13 +147,15 @@ fn fits(step: Object<'_, '_>, action: &Action, faults: &mut Faults) {
                 "max_concurrency",
             ],
         ),
-    };
-    for name in wrong {
-        if step
-            .members
-            .get(*name)
-            .is_some_and(|value| !value.is_null())
-        {
+    ];
+    let there = |name: &str| step.members.get(name).is_some_and(|value| !value.is_null());
+    // With two actions nobody knows which of them the others belong to.
+    let actions = action::ACTIONS.iter().filter(|name| there(name)).count();
+    for (name, what, wrong) in KINDS {
+        if actions != 1 || !there(name) {
+            continue;
+        }
+        for name in wrong.iter().filter(|name| there(name)) {
             let message = format!("{what} has no \"{name}\"");
             faults.add(&step.at.name(name), "conflict", message);
         }
@@ -320,7 +328,7 @@ fn plain(value: &Value, at: &At<'_>, faults: &mut Faults, level: usize) {
 /// Adds the steps that a step names.
 fn depends_on(
     step: Object<'_, '_>,
-    own: &StepId,
+    own: Option<&StepId>,
     needs: &mut Vec<StepId>,
     templates: &mut Templates<'_>,
 ) {
@@ -347,7 +355,7 @@ fn depends_on(
             templates.faults.advise(&at, "unknown_step", message, hint);
             continue;
         };
-        if id == *own {
+        if Some(&id) == own {
             let message = format!("{id} → {id}: the step comes before itself");
             templates.faults.add(&at, "cycle", message);
         } else if seen.insert(id.clone()) {

@@ -279,6 +279,9 @@ impl<'v> Templates<'v> {
 
     /// Advice for who names a step that there is not.
     pub(super) fn steps_like(&self, id: &str) -> String {
+        if self.faults.full() {
+            return String::new();
+        }
         let mut ids: Vec<&str> = self.ids.keys().copied().collect();
         ids.sort_unstable_by_key(|id| self.ids.get(id));
         // Comparing with thousands is work that nobody waits for when hundreds are unknown.

@@ -50,7 +50,7 @@ impl Room {
     pub(super) fn json(&mut self, value: &Value, level: usize) -> Result<(), String> {
         match value {
             Value::Null | Value::Bool(_) => self.take(5),
-            Value::Number(_) => self.take(8),
+            Value::Number(number) => self.take(digits(number)),
             Value::String(text) => self.text(text),
             Value::Array(items) => {
                 deeper(level)?;
@@ -66,6 +66,15 @@ impl Room {
                 })
             }
         }
+    }
+}
+
+/// How long a number is in JSON; a fraction is taken for a usual one.
+fn digits(number: &Number) -> usize {
+    match (number.as_u64(), number.as_i64()) {
+        (Some(whole), _) => whole.checked_ilog10().unwrap_or_default() as usize + 1,
+        (None, Some(negative)) => negative.unsigned_abs().ilog10() as usize + 2,
+        (None, None) => 8,
     }
 }
 
@@ -170,19 +179,17 @@ impl Out<'_> {
     }
 
     fn number(&mut self, value: &Inner) -> Result<Value, String> {
-        self.room.take(8)?;
-        if !value.is_integer() {
+        let number = if value.is_integer() {
+            let whole = i64::try_from(value.clone()).map(Number::from);
+            let whole = whole.or_else(|_| u64::try_from(value.clone()).map(Number::from));
+            whole.map_err(|_| "it is a whole number beyond 64 bits")?
+        } else {
             let float = f64::try_from(value.clone()).ok();
-            let number = float.and_then(Number::from_f64);
-            return number
-                .map(Value::Number)
-                .ok_or_else(|| "it is no finite number".to_owned());
-        }
-        let whole = i64::try_from(value.clone()).map(Number::from);
-        let whole = whole.or_else(|_| u64::try_from(value.clone()).map(Number::from));
-        whole
-            .map(Value::Number)
-            .map_err(|_| "it is a whole number beyond 64 bits".to_owned())
+            let float = float.and_then(Number::from_f64);
+            float.ok_or("it is no finite number")?
+        };
+        self.room.take(digits(&number))?;
+        Ok(Value::Number(number))
     }
 
     fn list(&mut self, value: &Inner, level: usize) -> Result<Value, String> {
