@@ -45,6 +45,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("rmcp", &["mcp"]),
     ("rcgen", &["testkit"]),
     ("jsonschema", &["domain"]),
+    // Only `domain::flow` bounds what an expression may do.
+    ("minijinja", &["domain"]),
     ("aws-sdk-secretsmanager", &["vault"]),
     ("aws-sdk-sqs", &["workflow"]),
 ];

@@ -83,3 +83,70 @@ pub(crate) fn settle(tools: &mut ById, unlisted: &mut ById) {
         entries.insert(id, Arc::new(flow));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::egress::Policy;
+    use persistence::tools::{CatalogDelta, CatalogKind, CatalogRow};
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn flow(id: &str, callee: &str) -> CatalogRow {
+        let document = json!({ "name": id, "steps": [{ "id": "one", "flow": callee }] });
+        row(CatalogKind::Flow, id, &document)
+    }
+
+    fn row(kind: CatalogKind, id: &str, document: &serde_json::Value) -> CatalogRow {
+        CatalogRow {
+            kind,
+            id: id.to_owned(),
+            version: 1,
+            hash: String::new(),
+            document: Some(document.to_string()),
+        }
+    }
+
+    fn catalog(rows: Vec<CatalogRow>) -> Catalog {
+        let delta = CatalogDelta { revision: 1, rows };
+        Catalog::default().after(delta, &Policy::default())
+    }
+
+    fn effects(catalog: &Catalog, id: &str) -> Effects {
+        let id = id.parse().unwrap();
+        catalog.entry(&id).unwrap().config.effects
+    }
+
+    /// Each was good when it was saved; both at once nobody saw.
+    #[test]
+    fn flows_that_call_each_other_end() {
+        let catalog = catalog(vec![flow("a", "b"), flow("b", "a"), flow("c", "gone")]);
+        assert_eq!(effects(&catalog, "a"), BEST);
+        assert_eq!(effects(&catalog, "c"), WORST);
+    }
+
+    #[test]
+    fn what_the_last_of_a_long_chain_does_the_first_does() {
+        let mut rows: Vec<CatalogRow> = (0..2_000)
+            .map(|number| flow(&format!("f{number}"), &format!("f{}", number + 1)))
+            .collect();
+        let tool = json!({
+            "name": "n", "description": "d", "input_schema": {}, "output_schema": {},
+            "api": { "base_url": "https://api.example.com", "method": "POST" },
+        });
+        rows.push(row(CatalogKind::Tool, "post", &tool));
+        let step = json!({ "name": "n", "steps": [{ "id": "one", "tool": "post" }] });
+        rows.push(row(CatalogKind::Flow, "f2000", &step));
+        let catalog = catalog(rows);
+        let post = Effects {
+            read_only: false,
+            destructive: false,
+            idempotent: false,
+            open_world: true,
+        };
+        for id in ["post", "f2000", "f1000", "f0"] {
+            assert_eq!(effects(&catalog, id), post, "{id}");
+        }
+    }
+}
