@@ -53,17 +53,66 @@ def check_transfer(route, integration, streams):
         assert call == "invocations" and "timeoutInMillis" not in integration, f"{route}: {uri}"
     return function
 
+def queue_of(resources, arn):
+    """The queue that `!GetAtt Queue.Arn` names."""
+    name, attribute = arn["Fn::GetAtt"]
+    assert attribute == "Arn", arn
+    return name, resources[name]["Properties"]
+
+def check_queues(resources):
+    """What a queue, its function and its dead letters must agree on; the functions that queues start."""
+    fed = set()
+    for source in of_type(resources, "AWS::Lambda::EventSourceMapping").values():
+        source = source["Properties"]
+        name = source["FunctionName"]["Ref"]
+        function = resources[name]["Properties"]
+        fed.add(name)
+        queue_name, queue = queue_of(resources, source["EventSourceArn"])
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"], f"{name}: one failure repeats its whole batch"
+        assert source["BatchSize"] == 10 and source["ScalingConfig"]["MaximumConcurrency"], name
+        assert function["RecursiveLoop"] == "Allow", f"{name} is stopped after 16 hops"
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"], f"{queue_name} delivers what is still worked on"
+        assert queue["SqsManagedSseEnabled"] is True, queue_name
+        redrive = queue["RedrivePolicy"]
+        assert redrive["maxReceiveCount"] == 5, queue_name
+        dead_name, dead = queue_of(resources, redrive["deadLetterTargetArn"])
+        assert dead["MessageRetentionPeriod"] == 14 * 86_400 and dead["SqsManagedSseEnabled"] is True, dead_name
+        check_alarms(resources, queue_name, dead_name, name)
+    return fed
+
+def check_alarms(resources, queue, dead, function):
+    """Somebody is told of dead letters, of messages that wait, of a schedule that stands still and of one that fails."""
+    alarms = [alarm["Properties"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
+    def alarm(metric, value):
+        (found,) = [a for a in alarms if a["MetricName"] == metric and a["Dimensions"][0]["Value"] == value]
+        return found["ComparisonOperator"], found["Threshold"], found["TreatMissingData"]
+    above, below = "GreaterThanThreshold", "LessThanThreshold"
+    letters = alarm("ApproximateNumberOfMessagesVisible", {"Fn::GetAtt": [dead, "QueueName"]})
+    assert letters == (above, 0, "notBreaching"), letters
+    # Below it, a lost worker's messages would be an alarm.
+    _, age, _ = alarm("ApproximateAgeOfOldestMessage", {"Fn::GetAtt": [queue, "QueueName"]})
+    assert age > resources[queue]["Properties"]["VisibilityTimeout"], age
+    (rule,) = of_type(resources, "AWS::Events::Rule").values()
+    (target,) = rule["Properties"]["Targets"]
+    assert rule["Properties"]["ScheduleExpression"] == "rate(1 minute)" and target["Arn"] == {"Fn::GetAtt": [function, "Arn"]}
+    # What is not measured is as bad as a failure.
+    assert alarm("Invocations", rule["Properties"]["Name"]) == (below, 1, "breaching")
+    assert alarm("Errors", {"Ref": function})[0] == above
+
 def check(resources, streams):
     """Every statement here was wrong once in some project although all linters passed."""
     functions = of_type(resources, "AWS::Lambda::Function")
     assert functions, "no function"
+    fed = check_queues(resources)
+    assert fed, "no function works on a queue"
     for name, function in functions.items():
         properties = function["Properties"]
         variables = properties["Environment"]["Variables"]
         assert variables["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"] == "true", name
         assert properties["Runtime"] == "provided.al2023", name
-        longest = 900 if name in streams else 29
-        assert properties["Timeout"] <= longest, f"{name} outlives the gateway"
+        if name not in fed:
+            longest = 900 if name in streams else 29
+            assert properties["Timeout"] <= longest, f"{name} outlives the gateway"
 
     for name, role in of_type(resources, "AWS::IAM::Role").items():
         assert not role["Properties"].get("ManagedPolicyArns"), f"{name} has managed policies"
@@ -82,7 +131,8 @@ def check(resources, streams):
             assert integration["type"] == kind, f"{method} {path}"
             if method != "options":
                 reached.add(check_transfer(f"{method} {path}", integration, streams))
-    assert reached == set(functions), f"no route reaches {set(functions) - reached}"
+    assert reached | fed == set(functions), f"nothing reaches {set(functions) - reached - fed}"
+    assert not reached & fed, f"one function for routes and queues: {reached & fed}"
     gateway = body["x-amazon-apigateway-gateway-responses"]
     headers = gateway["UNAUTHORIZED"]["responseParameters"]
     assert "gatewayresponse.header.WWW-Authenticate" in headers

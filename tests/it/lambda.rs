@@ -5,6 +5,7 @@ pub(crate) mod harness;
 mod scene;
 pub(crate) mod streamed;
 mod streaming;
+mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -303,6 +304,7 @@ async fn says_what_is_wrong_with_its_configuration() {
         "secrets",
         "workspaces",
         "analytics",
+        "flow-worker",
     ] {
         let variables = [
             ("DATABASE_URL", "mysql://db".to_owned()),

@@ -25,6 +25,7 @@ mod mcp;
 mod openapi;
 mod orchestrate;
 mod prompts;
+mod queue;
 mod restart;
 mod secrets;
 mod secrets_never_leak;

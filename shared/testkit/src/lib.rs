@@ -24,7 +24,7 @@ pub use app::{Setup, TestApp};
 pub use database::{POOLED, Tenants, TestDatabase, cluster, pooler};
 pub use dns::Dns;
 pub use events::{EventStream, SentEvent};
-pub use moto::{AwsFault, FakeAws};
+pub use moto::{AwsFault, FakeAws, FakeQueue};
 pub use node::{Installed, node_with};
 pub use persona::{Persona, Response};
 pub use postgres::Pooler;

@@ -1,4 +1,6 @@
-//! AWS Secrets Manager for tests: the emulator moto, and a gate before it that fails as it is told.
+//! AWS Secrets Manager and SQS for tests: the emulator moto, and a gate before it that fails as it is told.
+
+mod queue;
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead as _, BufReader};
@@ -19,10 +21,12 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 use vault::AwsConfig;
 
+pub use queue::FakeQueue;
+
 /// Serves on a free port until its input ends, which is when this process does.
 const SCRIPT: &str = "
 import sys
-import moto.secretsmanager.responses
+import moto.secretsmanager.responses, moto.sqs.responses
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
 server.start()
@@ -31,6 +35,22 @@ sys.stdin.read()
 ";
 
 const REGION: &str = "eu-central-1";
+
+/// What an operation of a service is called with.
+struct Service {
+    /// In the scope of its signatures.
+    name: &'static str,
+    /// Before the operation's name.
+    target: &'static str,
+    /// Its JSON.
+    content: &'static str,
+}
+
+const SECRETS: Service = Service {
+    name: "secretsmanager",
+    target: "secretsmanager",
+    content: "application/x-amz-json-1.1",
+};
 
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -95,12 +115,11 @@ pub enum AwsFault {
     Silent,
 }
 
-/// AWS Secrets Manager with names of its own.
+/// AWS Secrets Manager, with names of its own, and SQS.
 pub struct FakeAws {
     url: String,
     prefix: String,
     gate: Arc<Gate>,
-    client: reqwest::Client,
     serving: JoinHandle<()>,
 }
 
@@ -141,7 +160,7 @@ impl FakeAws {
             .expect("an HTTP client");
         let gate = Arc::new(Gate {
             moto,
-            client: client.clone(),
+            client,
             rules: Mutex::default(),
             arrived: Notify::new(),
         });
@@ -155,7 +174,6 @@ impl FakeAws {
             url: format!("http://{address}"),
             prefix: format!("tests/{}", Uuid::new_v4().simple()),
             gate,
-            client,
             serving,
         })
     }
@@ -258,21 +276,34 @@ impl FakeAws {
     }
 
     async fn ask(&self, operation: &str, request: Value) -> Value {
+        self.gate.ask(&SECRETS, operation, request).await
+    }
+}
+
+impl Gate {
+    /// Asks the emulator past the gate.
+    async fn ask(&self, service: &Service, operation: &str, request: Value) -> Value {
+        let Service {
+            name,
+            target,
+            content,
+        } = service;
         let answer = self
             .client
-            .post(&self.gate.moto.url)
-            .header("x-amz-target", format!("secretsmanager.{operation}"))
-            .header("content-type", "application/x-amz-json-1.1")
+            .post(&self.moto.url)
+            .header("x-amz-target", format!("{target}.{operation}"))
+            .header("content-type", *content)
             .header(
                 "authorization",
-                format!("AWS4-HMAC-SHA256 Credential=testing/20260101/{REGION}/secretsmanager/aws4_request, SignedHeaders=host, Signature=0"),
+                format!("AWS4-HMAC-SHA256 Credential=testing/20260101/{REGION}/{name}/aws4_request, SignedHeaders=host, Signature=0"),
             )
             .body(request.to_string())
             .send()
             .await
             .expect("the emulator answers");
         let text = answer.text().await.expect("a whole answer");
-        serde_json::from_str(&text).expect("JSON")
+        // What has nothing to say says nothing.
+        serde_json::from_str(&text).unwrap_or_default()
     }
 }
 

@@ -119,6 +119,17 @@ impl Function {
         }
     }
 
+    /// Sends one event whose invocation must fail; what the function told Lambda.
+    ///
+    /// # Panics
+    /// When the invocation succeeds.
+    pub(crate) async fn refuse(&mut self, event: Value) -> Value {
+        match self.answer(event).await {
+            Answer::Failed(error) => error,
+            other @ (Answer::Whole(_) | Answer::Streamed(_)) => self.broke(&other),
+        }
+    }
+
     /// Sends one event and waits for the head of the answer, which must be streamed.
     ///
     /// # Panics

@@ -43,6 +43,11 @@ impl Stack {
             .filter(move |(_, resource)| resource["Type"].as_str() == Some(kind))
     }
 
+    /// The properties of a resource.
+    pub(super) fn properties(&self, name: &str) -> &Yaml {
+        &self.0["Resources"][name]["Properties"]
+    }
+
     /// A number of a parameter: its `Default`, `MinValue` or `MaxValue`.
     pub(super) fn parameter(&self, name: &str, what: &str) -> Option<i64> {
         self.0["Parameters"][name][what].as_i64()
@@ -132,6 +137,19 @@ impl Function<'_> {
             .collect()
     }
 
+    /// A property of the function itself.
+    pub(super) fn property(&self, name: &str) -> &Yaml {
+        &self.resource["Properties"][name]
+    }
+
+    /// The properties of those of its events that are of the kind.
+    pub(super) fn events(&self, kind: &str) -> Vec<&Yaml> {
+        entries(&self.resource["Properties"]["Events"])
+            .filter(|(_, event)| event["Type"].as_str() == Some(kind))
+            .map(|(_, event)| &event["Properties"])
+            .collect()
+    }
+
     /// Seconds after which Lambda ends it.
     pub(super) fn timeout(&self) -> i64 {
         let own = &self.resource["Properties"]["Timeout"];
@@ -140,7 +158,9 @@ impl Function<'_> {
     }
 
     pub(super) fn routes(&self) -> Vec<Route> {
-        entries(&self.resource["Properties"]["Events"])
+        let events = entries(&self.resource["Properties"]["Events"]);
+        events
+            .filter(|(_, event)| event["Type"].as_str() == Some("Api"))
             .map(|(name, event)| {
                 let properties = &event["Properties"];
                 assert_eq!(properties["RestApiId"].as_str(), Some("Api"), "{name}");
