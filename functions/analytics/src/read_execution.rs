@@ -1,11 +1,11 @@
 //! `GET /api/v1/executions/{execution_id}`: one execution with its timeline.
 
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use domain::ids::ExecutionId;
+use domain::ids::WorkspaceId;
 use persistence::executions::{self, Filter};
 use persistence::{Db, Tx, run_steps, runs};
-use axum::response::{IntoResponse as _, Response};
-use domain::ids::WorkspaceId;
 use web::openapi::Missing;
 use web::{AsViewer, Json, Path, Problem};
 

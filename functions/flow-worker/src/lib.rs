@@ -81,9 +81,8 @@ pub async fn handle(
     let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
     if event["Records"].is_array() {
         let batch = sqs::read(&event)?;
-        Ok(batch
-            .work(|delivery| sqs::one(&app.worker, delivery, until))
-            .await)
+        let failed = app.worker.handle(batch.deliveries(), until).await;
+        Ok(batch.answer(&failed))
     } else if event["detail-type"] == "Scheduled Event" {
         schedule::sweep(app, until).await
     } else {

@@ -1,13 +1,8 @@
-//! A batch of the queue: each message is worked on, and answered, by itself.
+//! A batch of the queue: read whole, answered message by message.
 
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt as _;
-use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
-use workflow::{Delivery, Hint, Worker};
+use workflow::{Delivery, Hint};
 
 use crate::EventError;
 
@@ -81,42 +76,20 @@ fn delivery(record: Record) -> Delivery {
     }
 }
 
-/// Works on one delivery; whether it was done.
-pub(crate) async fn one(worker: &Worker, delivery: &Delivery, until: Instant) -> bool {
-    let deliveries = std::slice::from_ref(delivery);
-    worker.handle(deliveries, until).await.is_empty()
-}
-
 impl Batch {
-    /// Works on each message, all at once; one that panics takes no other with it. Answers those that are to come again:
-    /// what failed, and what is no hint, which ends in the dead letters so.
-    pub(crate) async fn work<'a, F>(&'a self, one: impl Fn(&'a Delivery) -> F) -> Value
-    where
-        F: Future<Output = bool>,
-    {
-        let works = self.deliveries.iter().map(|delivery| {
-            let one = &one;
-            let work = async move {
-                match &delivery.hint {
-                    Ok(_) => one(delivery).await,
-                    Err(why) => {
-                        let Delivery { id, received, .. } = delivery;
-                        tracing::error!(message_id = id, received, why, "a message is no hint");
-                        false
-                    }
-                }
-            };
-            // The panic itself is logged by the hook.
-            AssertUnwindSafe(work)
-                .catch_unwind()
-                .map(move |done| (delivery, done.unwrap_or(false)))
-        });
-        let failed = join_all(works).await.into_iter();
+    /// The messages, for the worker: those of one run are worked on together.
+    pub(crate) fn deliveries(&self) -> &[Delivery] {
+        &self.deliveries
+    }
+
+    /// Names those that are to come again: what failed, and what is no hint, which ends in the dead letters so.
+    pub(crate) fn answer(&self, failed: &[usize]) -> Value {
         let failed = failed
-            .filter(|(_, done)| !done)
-            .map(|(delivery, _)| Failure {
-                item_identifier: &delivery.id,
-            });
+            .iter()
+            .filter_map(|index| self.deliveries.get(*index));
+        let failed = failed.map(|delivery| Failure {
+            item_identifier: &delivery.id,
+        });
         serde_json::json!(Answer {
             batch_item_failures: failed.collect(),
         })
@@ -169,39 +142,26 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn each_message_is_answered_by_itself() {
+    #[test]
+    fn what_is_no_hint_of_ours_is_told_so() {
         let mut event = event();
-        let record = event["Records"][0].clone();
-        let mut add = |id: &str, name: &str, value: &str| {
-            let mut record = record.clone();
-            record["messageId"] = id.into();
-            record[name] = value.into();
-            event["Records"].as_array_mut().unwrap().push(record);
-        };
-        add("no hint", "body", "hunter22");
-        add("of another source", "eventSource", "aws:kinesis");
-        add("fails", "receiptHandle", "fails");
-        add("panics", "receiptHandle", "panics");
-        add("done", "receiptHandle", "done");
+        event["Records"][0]["body"] = json!("hunter22");
+        event["Records"][1]["eventSource"] = json!("aws:kinesis");
         let batch = read(&event).unwrap();
-        let answer = batch
-            .work(|delivery| async {
-                // A panic before others are done.
-                assert_ne!(delivery.receipt, "panics");
-                tokio::task::yield_now().await;
-                delivery.receipt != "fails"
-            })
-            .await;
-        let failed = ["no hint", "of another source", "fails", "panics"];
-        let failed = failed.map(|id| json!({ "itemIdentifier": id }));
-        assert_eq!(answer, json!({ "batchItemFailures": failed }));
+        for delivery in batch.deliveries() {
+            let why = delivery.hint.as_ref().unwrap_err();
+            assert!(!why.contains("hunter22"), "{why}");
+        }
     }
 
-    #[tokio::test]
-    async fn a_batch_that_is_done_is_answered_so() {
+    #[test]
+    fn failed_messages_are_answered_by_their_names() {
         let batch = read(&event()).unwrap();
-        let answer = batch.work(|_| async { true }).await;
-        assert_eq!(answer, json!({ "batchItemFailures": [] }));
+        assert_eq!(batch.answer(&[]), json!({ "batchItemFailures": [] }));
+        let second = &batch.deliveries()[1].id;
+        assert_eq!(
+            batch.answer(&[1]),
+            json!({ "batchItemFailures": [{ "itemIdentifier": second }] })
+        );
     }
 }

@@ -4,13 +4,15 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::caller::Door;
 use domain::ids::ToolId;
-use http::header::{HeaderValue, LOCATION};
 use http::StatusCode;
+use http::header::{HeaderValue, LOCATION};
 use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 use web::openapi::{Held, Missing};
-use web::{AsMember, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem};
+use web::{
+    AsMember, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
+};
 use workflow::{Flows, StartOptions, StartedRun};
 
 use crate::run_view::{RunStarted, RunView, STEPS};

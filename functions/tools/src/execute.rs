@@ -10,8 +10,8 @@ use http::header::{HeaderName, HeaderValue, LOCATION};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use web::openapi::{Held, Limited, Missing};
 use uuid::Uuid;
+use web::openapi::{Held, Limited, Missing};
 use web::{
     AsMember, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
     RESPOND_ASYNC,

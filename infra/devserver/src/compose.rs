@@ -166,12 +166,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         vault: vault.clone(),
         agent,
     };
-    let mcp = Mcp::over(
-        config,
-        authenticator.clone(),
-        registry.clone(),
-        flows,
-    );
+    let mcp = Mcp::over(config, authenticator.clone(), registry.clone(), flows);
     let secrets = Secrets {
         db: db.clone(),
         authenticator: authenticator.clone(),

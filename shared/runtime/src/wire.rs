@@ -127,7 +127,12 @@ impl Config {
 
     /// What runs flows, and tools by their ids.
     pub fn flows(&self, db: &Db, registry: &Registry, executor: &Executor) -> Flows {
-        Flows::new(db.clone(), registry.clone(), executor.clone(), self.flow_queue())
+        Flows::new(
+            db.clone(),
+            registry.clone(),
+            executor.clone(),
+            self.flow_queue(),
+        )
     }
 
     /// What runs tools.

@@ -57,8 +57,9 @@ impl Prefer {
             self.respond_async = true;
         } else if name.eq_ignore_ascii_case("wait") && self.wait.is_none() {
             let seconds: u64 = value.parse().map_err(|_| {
-                let fault = Fault::new(NAME, "invalid_header", "wait is no whole number of seconds")
-                    .hint("send Prefer: wait=10");
+                let fault =
+                    Fault::new(NAME, "invalid_header", "wait is no whole number of seconds")
+                        .hint("send Prefer: wait=10");
                 Problem::invalid_request(vec![fault])
             })?;
             self.wait = Some(Duration::from_secs(seconds).min(MAX_WAIT));
@@ -85,7 +86,9 @@ mod tests {
     async fn preferences_are_read_and_unknown_ones_passed_over() {
         let none = read(&[]).await.unwrap();
         assert_eq!(none, Prefer::default());
-        let both = read(&["Respond-Async, wait=10", "handling=lenient; x=1"]).await.unwrap();
+        let both = read(&["Respond-Async, wait=10", "handling=lenient; x=1"])
+            .await
+            .unwrap();
         assert!(both.respond_async);
         assert_eq!(both.wait, Some(Duration::from_secs(10)));
         let long = read(&["wait=\"9999\""]).await.unwrap();

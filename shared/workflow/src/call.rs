@@ -112,12 +112,7 @@ fn is_final(status: &str) -> bool {
 }
 
 /// A run's end as a tool's.
-fn outcome(
-    id: &ToolId,
-    run: Uuid,
-    end: Option<RunEnd>,
-    to_model: bool,
-) -> Result<Value, Failure> {
+fn outcome(id: &ToolId, run: Uuid, end: Option<RunEnd>, to_model: bool) -> Result<Value, Failure> {
     let failed = |code, message: String, hint: &str| {
         Failure::new(code, message, hint)
             .detail("run_id", run.to_string())

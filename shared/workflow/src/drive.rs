@@ -10,8 +10,8 @@ use std::time::Duration;
 use domain::flow::{self, Flow, Scope, StepView};
 use domain::ids::ToolId;
 use domain::run::storable;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use persistence::runs::{self, Turned};
 use serde_json::Value;

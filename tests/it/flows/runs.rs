@@ -18,7 +18,10 @@ async fn a_chain_a_fan_out_and_a_join_come_to_one_output() {
         { "id": "count", "transform": "{{ steps.prices.output | length }}" },
     ]));
     let view = saved(&alice, &flow).await.json();
-    let path = format!("/api/v1/flows/{}/execute", view["flow_id"].as_str().unwrap());
+    let path = format!(
+        "/api/v1/flows/{}/execute",
+        view["flow_id"].as_str().unwrap()
+    );
     let request = alice
         .request(reqwest::Method::POST, &path)
         .header("prefer", "wait=20")

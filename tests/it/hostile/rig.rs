@@ -309,7 +309,10 @@ impl Rig {
         let saved = self.post("/api/v1/flows", &flow).await;
         assert_eq!(saved.status, 201, "{}", saved.text);
         let run = self
-            .post("/api/v1/flows/furniture-flow/execute", &json!({ "input": {} }))
+            .post(
+                "/api/v1/flows/furniture-flow/execute",
+                &json!({ "input": {} }),
+            )
             .await;
         assert_eq!(run.status, 202, "{}", run.text);
         let provider = json!({ "name": "furniture-store", "kind": "builtin" });

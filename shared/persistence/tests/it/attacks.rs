@@ -40,6 +40,36 @@ async fn a_type_in_pg_temp_does_not_run_as_the_owner() {
     assert_eq!(reached, Ok(vec![Some(mine.to_string())]));
 }
 
+/// Runs change through the doors of the engine alone: a row made up by hand would be executed.
+#[tokio::test]
+async fn nobody_writes_the_rows_of_a_run_by_hand() {
+    let database = Database::new().await;
+    let alice = database.persona("alice").await;
+    database.sql(SEED);
+    let mine = alice.workspace;
+    for statement in [
+        format!(
+            "insert into orchestration.run_steps (run_id, step_id, workspace_id, kind, status) values (gen_random_uuid(), 'b', '{mine}', 'tool', 'ready')"
+        ),
+        format!(
+            "insert into orchestration.runs (id, workspace_id, flow_id, flow_version) values (gen_random_uuid(), '{mine}', 'brief', 1)"
+        ),
+        format!("update orchestration.runs set status = 'succeeded' where workspace_id = '{mine}'"),
+        format!("update orchestration.run_steps set status = 'ready' where workspace_id = '{mine}'"),
+        format!(
+            "insert into orchestration.signals (run_id, step_id, workspace_id, approved) select r.id, 'x', '{mine}', true from orchestration.runs r"
+        ),
+        format!("delete from orchestration.run_events where workspace_id = '{mine}'"),
+        "select orchestration.advance_run(gen_random_uuid(), '{}', '[]', null, gen_random_uuid(), 1, 1, 1, false)".to_owned(),
+    ] {
+        let answer = attempt(&database, &alice, &statement);
+        let refused = answer
+            .as_ref()
+            .is_err_and(|why| why.contains("permission denied"));
+        assert!(refused, "{statement}: {answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_hung_on_a_neighbours_run() {
     let database = Database::new().await;
@@ -49,23 +79,9 @@ async fn nothing_is_hung_on_a_neighbours_run() {
     let run = database.sql("select r.id from orchestration.runs r");
     let run = run.single().unwrap();
     let mine = bob.workspace;
-    for insert in [
-        format!(
-            "orchestration.signals (run_id, step_id, workspace_id, approved) values ('{run}', 'b', '{mine}', true)"
-        ),
-        format!(
-            "orchestration.run_steps (run_id, step_id, workspace_id, kind, status) values ('{run}', 'b', '{mine}', 'tool', 'ready')"
-        ),
-        format!(
-            "orchestration.run_edges (run_id, from_step, to_step, workspace_id) values ('{run}', 'b', 'c', '{mine}')"
-        ),
-        format!(
-            "orchestration.run_events (run_id, seq, workspace_id, kind) values ('{run}', 2, '{mine}', 'run.ended')"
-        ),
-        format!(
-            "orchestration.conversations (id, workspace_id, previous_id, model, prompt) select gen_random_uuid(), '{mine}', '{run}', 'm', 'p'"
-        ),
-    ] {
+    for insert in [format!(
+        "orchestration.conversations (id, workspace_id, previous_id, model, prompt) select gen_random_uuid(), '{mine}', '{run}', 'm', 'p'"
+    )] {
         let answer = attempt(&database, &bob, &format!("insert into {insert}"));
         let refused = answer
             .as_ref()

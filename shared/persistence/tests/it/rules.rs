@@ -25,7 +25,7 @@ async fn every_table_the_product_needs_is_there() {
         secrets.connections secrets.authorizations secrets.audit catalog.tools catalog.tool_versions catalog.prompts
         catalog.prompt_versions catalog.publications catalog.installs orchestration.flows
         orchestration.flow_versions orchestration.runs orchestration.run_steps
-        orchestration.run_edges orchestration.step_attempts orchestration.run_events
+        orchestration.step_attempts orchestration.run_events
         orchestration.signals orchestration.conversations orchestration.idempotency
         orchestration.limits orchestration.slots orchestration.executions orchestration.execution_rollups
         orchestration.outputs
@@ -169,18 +169,29 @@ async fn definer_functions_are_few_and_pin_their_search_path() {
         callable,
         [
             "admit",
+            "admit_runs",
+            "advance_run",
+            "cancel_run",
             "create_workspace",
             "enter",
             "enter_with_key",
             "fetch_for_use",
+            "flows_with_held_runs",
+            "forget_runs",
             "leave",
             "reach",
             "record_execution",
             "release_token",
+            "resume_run",
             "revoke_connection",
             "save_token",
             "sealing_key",
             "settle",
+            "signal_step",
+            "start_run",
+            "sweep_done",
+            "sweep_due",
+            "sweep_run",
             "take_answer",
             "take_authorization",
             "take_token",

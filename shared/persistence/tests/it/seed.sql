@@ -37,9 +37,9 @@ begin
     insert into orchestration.flow_versions (workspace_id, flow_id, version, hash, document) values (ws, 'brief', 1, digest, '{}');
     insert into orchestration.runs (id, workspace_id, flow_id, flow_version) values (one, ws, 'brief', 1);
     insert into orchestration.run_steps (run_id, step_id, workspace_id, kind, status) values (one, 'a', ws, 'tool', 'ready');
-    insert into orchestration.run_edges (run_id, from_step, to_step, workspace_id) values (one, 'a', 'b', ws);
-    insert into orchestration.step_attempts (run_id, step_id, attempt, workspace_id) values (one, 'a', 1, ws);
-    insert into orchestration.run_events (run_id, seq, workspace_id, kind) values (one, 1, ws, 'run.started');
+    insert into orchestration.step_attempts (run_id, step_id, attempt, workspace_id, outcome, finished_at)
+    values (one, 'a', 1, ws, 'succeeded', now());
+    insert into orchestration.run_events (run_id, seq, workspace_id, kind, at) values (one, 1, ws, 'run.started', now());
     insert into orchestration.signals (run_id, step_id, workspace_id) values (one, 'a', ws);
     insert into orchestration.heartbeats (name) values ('sweep');
     insert into orchestration.conversations (id, workspace_id, model, prompt) values (one, ws, 'gpt', 'Hello');
