@@ -279,19 +279,22 @@ fn no_role_reaches_everything() {
         assert!(*role == "FlowWorkerRole" || *actions == ["sqs:SendMessage"]);
     }
     let senders: Vec<&str> = queues.iter().map(|(role, ..)| *role).collect();
-    let runners = ["ToolsRole", "OrchestrateRole", "McpRole", "FlowWorkerRole"];
-    assert_eq!(senders, runners);
-    // Who runs tools reads the tenants' secrets, who manages them changes them: below the prefix, and nowhere else.
+    let expected = ["ToolsRole", "OrchestrateRole", "McpRole", "FlowWorkerRole"];
+    assert_eq!(senders, expected);
+    // Who runs tools reads the tenants' secrets, the sweep finishes deletions, who manages them changes them: below the prefix,
+    // and nowhere else.
     let tenants = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/tenants/*";
     assert!(others.iter().all(|(_, resource, _)| *resource == tenants));
     let (readers, keepers): (Vec<_>, Vec<_>) = others
         .iter()
         .partition(|(_, _, actions)| *actions == ["secretsmanager:GetSecretValue"]);
     let roles: Vec<&str> = readers.iter().map(|(role, ..)| *role).collect();
-    assert_eq!(roles, runners);
-    let [("SecretsRole", _, keeps)] = keepers.as_slice() else {
+    assert_eq!(roles, ["ToolsRole", "OrchestrateRole", "McpRole"]);
+    let [("SecretsRole", _, keeps), ("FlowWorkerRole", _, sweeps)] = keepers.as_slice() else {
         panic!("{keepers:?}");
     };
+    let sweeping = ["secretsmanager:GetSecretValue", "secretsmanager:DeleteSecret"];
+    assert_eq!(*sweeps, sweeping);
     for action in keeps {
         let verb = action.strip_prefix("secretsmanager:").unwrap();
         let known = [

@@ -43,8 +43,8 @@ fn ends_at(deadline: SystemTime) -> Instant {
     Instant::now() + left.unwrap_or_default()
 }
 
+/// What Lambda is told; the runtime's own loop logs it.
 fn told(error: &impl Display) -> Diagnostic {
-    tracing::error!(%error, "the event was not handled");
     Diagnostic {
         error_type: "EventNotHandled".to_owned(),
         error_message: error.to_string(),
