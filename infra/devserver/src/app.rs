@@ -44,7 +44,7 @@ pub struct Options {
     pub offline_demo: bool,
     /// Let a scripted model answer prompts instead of the one of `OPENAI_API_KEY`.
     pub scripted_model: bool,
-    /// The folder with `tools` and `recorded`.
+    /// The folder with `tools`, `flows` and `recorded`.
     pub examples: PathBuf,
     /// Where Postgres' programs are, when they are not in one of the usual places.
     pub pg_bin: Option<PathBuf>,
@@ -115,6 +115,7 @@ impl App {
         let mut serving = Vec::new();
 
         let mut tools = samples::read(&options.examples.join("tools"))?;
+        let flows = samples::read(&options.examples.join("flows"))?;
         if options.offline_demo {
             let (upstream, at) = demo::listen(address.port()).await?;
             let recorded = demo::router(&options.examples.join("recorded"))?;
@@ -134,6 +135,7 @@ impl App {
         let caller = development::enter(&rooms).await?;
         samples::register(&rooms, &config.egress_policy()?, &caller, &tools).await?;
         let mut notices: Vec<String> = database.notice.into_iter().collect();
+        notices.extend(samples::register_flows(&rooms, &caller, &flows).await?);
         notices.extend(demo::keep_secret(&rooms, &caller, options.offline_demo).await?);
         serving.push(sweep(rooms.clone(), stopped.clone()));
         let workers = work(&rooms);

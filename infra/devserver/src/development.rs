@@ -1,7 +1,7 @@
 //! The development user and workspace: made the first time, found again later.
 
 use domain::caller::{Caller, Principal};
-use domain::ids::UserId;
+use domain::ids::{UserId, WorkspaceId};
 use persistence::{Entry, Insert, workspaces};
 use uuid::Uuid;
 
@@ -22,6 +22,15 @@ pub(crate) async fn enter(rooms: &Rooms) -> Result<Caller, Error> {
         Some(workspace) => workspace.id,
         None => create(rooms, &principal).await?,
     };
+    member(rooms, principal, id).await
+}
+
+/// The same caller, who sees the workspace's tools and flows as they are by now.
+pub(crate) async fn again(rooms: &Rooms, caller: &Caller) -> Result<Caller, Error> {
+    member(rooms, caller.principal.clone(), caller.workspace_id).await
+}
+
+async fn member(rooms: &Rooms, principal: Principal, id: WorkspaceId) -> Result<Caller, Error> {
     match rooms.db.enter(&principal, Some(&id.to_string())).await? {
         Entry::Member(membership) => Ok(Caller {
             principal,
@@ -37,7 +46,7 @@ pub(crate) async fn enter(rooms: &Rooms) -> Result<Caller, Error> {
     }
 }
 
-async fn create(rooms: &Rooms, principal: &Principal) -> Result<domain::ids::WorkspaceId, Error> {
+async fn create(rooms: &Rooms, principal: &Principal) -> Result<WorkspaceId, Error> {
     // On a database of yours the plain name may be taken by somebody else.
     let other = format!("development-{}", &Uuid::new_v4().simple().to_string()[..8]);
     for slug in ["development", &other] {

@@ -1,5 +1,5 @@
 //! Everything in one local process: all functions' routes on one port, a database of its own, a
-//! development user with a token, and sample tools.
+//! development user with a token, sample tools and sample flows.
 
 mod app;
 mod compose;

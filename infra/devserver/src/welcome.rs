@@ -39,6 +39,12 @@ Which tools are there?
             r#"{"latitude":52.52,"longitude":13.41}"#,
         ));
         text.push_str(&call("echo_post", r#"{"message":"hello"}"#));
+        text.push_str("\nA flow over them, started and awaited (more: docs/flows.md):\n");
+        let _ = writeln!(
+            text,
+            "  curl -s {url}/api/v1/flows/position_value/execute -H \"Authorization: Bearer $TOKEN\" \\\n    \
+             -H 'Content-Type: application/json' -H 'Prefer: wait=10' -d '{{\"input\":{{\"symbol\":\"IBM\",\"shares\":12}}}}'"
+        );
     } else {
         text.push_str(
             "Run one that needs no key (without internet: cargo run -- --offline-demo):\n",

@@ -93,6 +93,12 @@ impl Started {
     }
 
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let (status, body) = self.send(method, path, body).await;
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// The same with the answer as it comes.
+    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Vec<u8>) {
         let client = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
@@ -110,7 +116,7 @@ impl Started {
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
         let body = response.bytes().await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        (status, body.to_vec())
     }
 
     async fn execute(&self, tool: &str, input: Value) -> (u16, Value) {
@@ -164,6 +170,46 @@ async fn runs_the_samples_without_internet() {
 }
 
 #[tokio::test]
+async fn runs_the_sample_flows_without_internet() {
+    let scratch = Scratch::new();
+    let server = Started::new(&scratch.0, &["--offline-demo"]);
+
+    let position = json!({ "symbol": "IBM", "shares": 12 });
+    let (status, worth) = server.execute("position_value", position).await;
+    assert_eq!(status, 200, "{worth}");
+    assert_eq!(worth["output"]["line"], "12 × IBM = 2222.4");
+
+    let oslo = json!({ "name": "Oslo", "latitude": 59.91, "longitude": 10.75 });
+    let nowhere = json!({ "name": "Nowhere", "latitude": 200, "longitude": 0 });
+    let places = json!({ "places": [nowhere, oslo] });
+    let (status, brief) = server.execute("weather_brief", places).await;
+    assert_eq!(status, 200, "{brief}");
+    assert_eq!(brief["output"]["warmest"], "Oslo");
+    assert_eq!(brief["output"]["without_answer"], json!(["Nowhere"]));
+
+    let input = json!({ "input": { "places": [oslo], "review": true } });
+    let (status, started) = server
+        .call("POST", "/api/v1/flows/weather_post/execute", Some(input))
+        .await;
+    assert_eq!(status, 202, "{started}");
+    let run = started["run_id"].as_str().unwrap();
+    let run = format!("/api/v1/flows/weather_post/runs/{run}");
+    for (step, approved) in [("approve", true), ("review", false)] {
+        let signal = format!("{run}/steps/{step}/signal");
+        let answer = Some(json!({ "approved": approved }));
+        let (status, taken) = server.call("POST", &signal, answer).await;
+        assert_eq!(status, 200, "{taken}");
+    }
+    // The events end with the run.
+    let (_, events) = server.send("GET", &format!("{run}/events"), None).await;
+    let events = String::from_utf8(events).unwrap();
+    assert!(events.contains("event: step.compensated"), "{events}");
+    let (_, read) = server.call("GET", &run, None).await;
+    assert_eq!(read["status"], "failed", "{read}");
+    assert_eq!(read["error"]["error"]["code"], "not_approved", "{read}");
+}
+
+#[tokio::test]
 async fn keeps_what_the_user_made_over_a_restart_and_cleans_up_behind_itself() {
     let scratch = Scratch::new();
     let mut server = Started::new(&scratch.0, &["--offline-demo"]);
@@ -182,6 +228,15 @@ async fn keeps_what_the_user_made_over_a_restart_and_cleans_up_behind_itself() {
         .call("DELETE", "/api/v1/tools/saved/echo_post", None)
         .await;
     assert_eq!(status, 204);
+    let brief = "/api/v1/flows/weather_brief";
+    let (_, read) = server.call("GET", brief, None).await;
+    let mut edited_flow = read["definition"].clone();
+    edited_flow["description"] = "Edited by the user.".into();
+    let (status, answer) = server.call("PUT", brief, Some(edited_flow.clone())).await;
+    assert_eq!(status, 200, "{answer}");
+    let value = "/api/v1/flows/position_value";
+    let (status, _) = server.call("DELETE", value, None).await;
+    assert_eq!(status, 204);
     server.stop();
     assert!(!server.ready_file.exists());
     assert!(!scratch.0.join("postgres/.s.PGSQL.5432").exists());
@@ -192,6 +247,13 @@ async fn keeps_what_the_user_made_over_a_restart_and_cleans_up_behind_itself() {
     assert_eq!(read["config"], edited);
     let (status, _) = again.call("GET", "/api/v1/tools/echo_post", None).await;
     assert_eq!(status, 404);
+    let (_, read) = again.call("GET", brief, None).await;
+    assert_eq!(read["definition"], edited_flow);
+    assert_eq!(read["version"], 2, "{read}");
+    let (status, _) = again.call("GET", value, None).await;
+    assert_eq!(status, 404);
+    // A flow that calls a tool which was removed is theirs to mend.
+    assert!(!again.welcome.contains("is not saved"), "{}", again.welcome);
     // What nobody touched leads to the real API again, and the demo's key is gone.
     let (_, read) = again
         .call("GET", "/api/v1/tools/get_stock_quote", None)

@@ -86,9 +86,9 @@ fn somebody_is_told_when_hints_die_or_nobody_sweeps() {
     assert_eq!(watched.as_str(), Some("FlowDeadLetterQueue.QueueName"));
 }
 
-/// Whoever runs tools may be asked to run a flow: both have one namespace of ids.
+/// Whoever starts or steers runs sends hints; and whoever runs tools may be asked to run a flow: both have one namespace of ids.
 #[test]
-fn who_runs_tools_knows_the_queue() {
+fn who_runs_tools_or_flows_knows_the_queue() {
     let stack = Stack::read();
     let knows = |function: &super::stack::Function<'_>| {
         let queue = function.variables().get("FLOW_QUEUE_URL").cloned();
@@ -100,6 +100,6 @@ fn who_runs_tools_knows_the_queue() {
         .filter(knows)
         .map(|function| function.binary())
         .collect();
-    let expected = ["tools", "orchestrate", "mcp", "flow-worker"];
+    let expected = ["tools", "flows", "orchestrate", "mcp", "flow-worker"];
     assert_eq!(known, expected.map(str::to_owned).into());
 }
