@@ -227,7 +227,7 @@ begin
                 returning * into s;
                 t := orchestration.tell(
                     t, case res.outcome when 'await' then 'step.awaiting' when 'sleep' then 'step.sleeping' else 'step.delegated' end,
-                    s.step_id, json_build_object('run_id', res.child_run)::text
+                    s.step_id, case when res.child_run is null then '{}' else json_build_object('run_id', res.child_run)::text end
                 );
                 if res.outcome = 'delegate' and t.status = 'cancelling' then
                     perform orchestration.cancel_within(s.child_run_id, t.error::json, resend_ms);
@@ -582,6 +582,16 @@ begin
     where x.workspace_id = t.workspace_id
       and x.run_id = run
       and x.kind in ('output', 'compensation');
+    -- A refusal, or a signal that came too late, was for the wait that has ended: the next one is asked anew.
+    delete from orchestration.signals g
+    using orchestration.run_steps x
+    where g.workspace_id = t.workspace_id
+      and g.run_id = run
+      and x.workspace_id = g.workspace_id
+      and x.run_id = g.run_id
+      and x.step_id = g.step_id
+      and x.status = 'failed'
+      and not x.handles;
     update orchestration.run_steps x
     set status = 'waiting',
         deps_open = 0,
