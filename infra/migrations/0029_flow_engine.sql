@@ -377,7 +377,8 @@ begin
     end if;
     if s.kind = 'output' then
         if ending = 'succeeded' then
-            t.output := result;
+            -- An output of null is one: json_to_recordset makes SQL's null of it.
+            t.output := coalesce(result, 'null');
         else
             t := orchestration.fail_run(t, null, why);
         end if;

@@ -299,7 +299,8 @@ begin
         end if;
     end loop;
 
-    if t.open_steps = 0 and t.status = 'running' and fenced = 0 then
+    -- The step `~output` may have told it already.
+    if t.open_steps = 0 and t.status = 'running' and fenced = 0 and t.output is null then
         t.output := run_output;
     end if;
     t := orchestration.settle_run(t);

@@ -1,14 +1,20 @@
 //! Flow definitions: saving, versioning, showing, and being tools.
 
 mod as_tools;
+mod engine;
+mod invariants;
 mod list;
+mod mutants;
 mod pinned;
+mod races;
 mod read;
 mod restore;
 mod retire;
 mod revise;
 mod runs;
 mod save;
+mod schedules;
+mod session;
 mod versions;
 
 use serde_json::{Value, json};
