@@ -1,14 +1,24 @@
 //! Flow definitions: saving, versioning, showing, and being tools.
 
+mod acts;
 mod as_tools;
+mod cancel;
+mod execute;
+mod failures;
+mod for_each;
 mod list;
 mod pinned;
+mod properties;
 mod read;
 mod restore;
+mod resume;
 mod retire;
 mod revise;
 mod runs;
 mod save;
+mod signal;
+mod stream_events;
+mod sub_flows;
 mod versions;
 
 use serde_json::{Value, json};
