@@ -1,20 +1,30 @@
-//! Flow definitions: saving, versioning, showing, and being tools.
+//! Flows: their definitions, their runs, and what holds whatever happens to those.
 
+mod acts;
 mod as_tools;
+mod cancel;
 mod engine;
+mod execute;
+mod failures;
+mod for_each;
 mod invariants;
 mod list;
 mod mutants;
 mod pinned;
+mod properties;
 mod races;
 mod read;
 mod restore;
+mod resume;
 mod retire;
 mod revise;
 mod runs;
 mod save;
 mod schedules;
 mod session;
+mod signal;
+mod stream_events;
+mod sub_flows;
 mod versions;
 
 use serde_json::{Value, json};

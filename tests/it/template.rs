@@ -293,7 +293,10 @@ fn no_role_reaches_everything() {
     let [("SecretsRole", _, keeps), ("FlowWorkerRole", _, sweeps)] = keepers.as_slice() else {
         panic!("{keepers:?}");
     };
-    let sweeping = ["secretsmanager:GetSecretValue", "secretsmanager:DeleteSecret"];
+    let sweeping = [
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:DeleteSecret",
+    ];
     assert_eq!(*sweeps, sweeping);
     for action in keeps {
         let verb = action.strip_prefix("secretsmanager:").unwrap();
