@@ -134,6 +134,7 @@ declare
     retried bigint;
     allowed bigint;
     postponed bigint;
+    look text;
 begin
     fenced := 0;
     select * into r from orchestration.runs x where x.id = run for no key update;
@@ -281,15 +282,14 @@ begin
         end case;
     end loop;
 
-    for s in
-        select *
+    -- One look-up each: a list in an order would be read as the whole run, filtered.
+    for look in select distinct l.step_id from unnest(looks) as l (step_id) order by l.step_id loop
+        select * into s
         from orchestration.run_steps x
         where x.workspace_id = t.workspace_id
-          and x.run_id = run
-          and x.step_id = any (looks)
-        order by x.step_id
-        for no key update
-    loop
+          and x.run_id = advance_run.run
+          and x.step_id = look
+        for no key update;
         if s.status = 'ready' and s.not_before <= t.at then
             t.ready := t.ready || s.step_id;
         elsif s.status = 'running' and s.lease_until is null then
@@ -378,6 +378,7 @@ declare
     s orchestration.run_steps;
     t orchestration.turn;
     cancelled_owed json;
+    look text;
 begin
     recovered := 0;
     woken := 0;
@@ -397,16 +398,14 @@ begin
         select * into r from orchestration.runs x where x.id = run;
     end if;
     t := orchestration.turn_of(r, resend_ms);
-    for s in
-        select *
+    for look in select distinct l.step_id from unnest(steps) as l (step_id) order by l.step_id loop
+        select * into s
         from orchestration.run_steps x
         where x.workspace_id = t.workspace_id
-          and x.run_id = run
-          and x.step_id = any (steps)
+          and x.run_id = sweep_run.run
+          and x.step_id = look
           and x.status in ('ready', 'running')
-        order by x.step_id
-        for no key update
-    loop
+        for no key update;
         if s.status = 'running' and s.lease_until <= t.at then
             recovered := recovered + 1;
             t := orchestration.recover_step(t, s);
