@@ -1,6 +1,7 @@
 //! Flow definitions: saving, versioning, showing, and being tools.
 
 mod as_tools;
+mod chaos;
 mod engine;
 mod invariants;
 mod list;
