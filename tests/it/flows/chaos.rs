@@ -63,7 +63,7 @@ const TIME_PASSES: &str = "
     from (
         select s.workspace_id, s.run_id, s.step_id
         from orchestration.run_steps s
-        where (s.status = 'ready' and coalesce(s.enqueued_at, '-infinity') < now() - interval '2 s')
+        where (s.status = 'ready' and coalesce(s.enqueued_at, '-infinity') < now() - interval '700 ms')
            or (s.status = 'running' and s.lease_until is not null and s.started_at < now() - interval '2500 ms')
         order by s.run_id, s.step_id
         for no key update skip locked
