@@ -710,8 +710,9 @@ begin
         last_seq = t.seq,
         output = t.output::json,
         error = t.error::json,
-        finished_at = case when ended then t.at end,
-        told = case when ended then r.parent_run_id is null else r.told end
+        -- A late message of a run that has ended changes neither.
+        finished_at = case when ended then coalesce(r.finished_at, t.at) end,
+        told = case when ended and r.finished_at is null then r.parent_run_id is null else r.told end
     where r.id = t.run_id;
 end
 $$;

@@ -3,6 +3,7 @@
 mod acts;
 mod as_tools;
 mod cancel;
+mod chaos;
 mod engine;
 mod execute;
 mod failures;

@@ -83,6 +83,9 @@ const MUTANTS: &[Mutant] = mutants! {
     "a wait ends at the first look": "wake_step", "if s.not_before <= t.at then" => "if true then", a_due_wait_is_woken;
     "ends that were not told are not found": "sweep_due", "where not r.told" => "where false",
         a_child_that_was_not_told_is_found;
+    "late messages change an end": "close_turn", "coalesce(r.finished_at, t.at)" => "t.at", a_child_that_was_not_told_is_found;
+    "late messages make an end untold": "close_turn", "ended and r.finished_at is null then" => "ended then",
+        a_child_that_was_not_told_is_found;
     "no limit of runs": "admit_runs", "exit when busy >= r.most_runs;" => "null;", held_runs_begin_one_by_one;
     "a for_each ends with one item open": "finish_step", "if p.children_open = 0 then" => "if p.children_open <= 1 then",
         a_for_each_ends_with_its_last_item;

@@ -52,6 +52,8 @@ type Output = Arc<Mutex<String>>;
 
 #[derive(Clone)]
 struct Api {
+    /// What an invocation may take.
+    time: Duration,
     events: Arc<tokio::sync::Mutex<mpsc::Receiver<(String, Value)>>>,
     waiting: Waiting,
     ready: Arc<Mutex<Option<oneshot::Sender<()>>>>,
@@ -61,10 +63,20 @@ impl Function {
     /// Starts the binary with these variables, those of the Lambda runtime, and no others. `Err` is what it printed when it
     /// ended before it asked for an event.
     pub(crate) async fn start(name: &str, variables: &[(&str, String)]) -> Result<Self, String> {
+        Self::start_with_time(name, variables, Duration::from_secs(29)).await
+    }
+
+    /// The same with another time for an invocation.
+    pub(crate) async fn start_with_time(
+        name: &str,
+        variables: &[(&str, String)],
+        time: Duration,
+    ) -> Result<Self, String> {
         let (events, receiver) = mpsc::channel(1);
         let (ready, is_ready) = oneshot::channel();
         let waiting = Waiting::default();
         let address = serve(Api {
+            time,
             events: Arc::new(tokio::sync::Mutex::new(receiver)),
             waiting: Arc::clone(&waiting),
             ready: Arc::new(Mutex::new(Some(ready))),
@@ -209,7 +221,7 @@ async fn next(State(api): State<Api>) -> Response {
         // The test is over; the process is about to be killed.
         return std::future::pending().await;
     };
-    let deadline = std::time::SystemTime::now() + Duration::from_secs(29);
+    let deadline = std::time::SystemTime::now() + api.time;
     let deadline = deadline
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()

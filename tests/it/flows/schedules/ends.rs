@@ -86,6 +86,14 @@ pub(in crate::flows) fn a_child_that_was_not_told_is_found(engine: &Engine) -> T
     holds!(state == "succeeded\"~output\"", "the step above is {state}");
     let told = engine.run(&below, "told")?;
     holds!(told == "t", "it is told again and again");
+    let end = "told || ' ' || finished_at";
+    let before = engine.run(&below, end)?;
+    engine.looks(&below, "a")?;
+    let after = engine.run(&below, end)?;
+    holds!(
+        before == after,
+        "a late message changes an end: {before}, {after}"
+    );
     Ok(())
 }
 
