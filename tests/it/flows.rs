@@ -2,13 +2,13 @@
 
 mod acts;
 mod as_tools;
+mod called;
 mod cancel;
 mod execute;
 mod failures;
 mod for_each;
 mod list;
 mod pinned;
-mod properties;
 mod read;
 mod restore;
 mod resume;
