@@ -2,6 +2,7 @@
 
 mod acts;
 mod as_tools;
+mod called;
 mod cancel;
 mod chaos;
 mod engine;
@@ -14,6 +15,7 @@ mod mutants;
 mod pinned;
 mod properties;
 mod races;
+mod random;
 mod read;
 mod restore;
 mod resume;

@@ -17,6 +17,7 @@ mod reach;
 mod read;
 mod read_more;
 mod register;
+mod respond_async;
 mod restore;
 mod retire;
 mod revise;

@@ -9,7 +9,7 @@ use testkit::{Persona, Response, TestApp, ToolBuilder};
 use super::saved;
 
 /// Far beyond anything that these tests wait for; only a defect comes so far.
-const NEVER: Duration = Duration::from_secs(90);
+const NEVER: Duration = Duration::from_secs(240);
 
 /// Saves a flow `f` of these steps.
 pub(super) async fn flow(persona: &Persona, steps: Value) {
@@ -68,8 +68,11 @@ pub(super) async fn until(persona: &Persona, path: &str, holds: impl Fn(&Value) 
     seen
 }
 
-/// The run at its end.
+/// The run at its end, which ends the stream of its events too.
 pub(super) async fn ended(persona: &Persona, path: &str) -> Value {
+    let events = tokio::time::timeout(NEVER, persona.get(&format!("{path}/events"))).await;
+    let events = events.expect("an end of the stream");
+    assert_eq!(events.status(), 200, "{}", events.text());
     until(persona, path, |run| run["finished_at"].is_string()).await
 }
 

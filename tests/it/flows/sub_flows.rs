@@ -9,7 +9,7 @@ use super::saved;
 #[tokio::test]
 async fn its_output_is_the_steps() {
     let (_app, alice, _) = TestApp::with_two_workspaces().await;
-    let inner = json!({ "id": "inner", "name": "inner", "steps": [{ "id": "one", "transform": "{{ 100 // input.n }}" }],
+    let inner = json!({ "id": "inner", "name": "inner", "input_schema": { "type": "object", "properties": { "n": { "type": "integer" } } }, "steps": [{ "id": "one", "transform": "{{ 100 // input.n }}" }],
                         "output": "{{ steps.one.output }}" });
     saved(&alice, &inner).await;
     flow(&alice, json!([{ "id": "subs", "flow": "inner", "for_each": "{{ input.list }}", "input": { "n": "{{ item }}" } }])).await;
