@@ -121,6 +121,11 @@ impl Db {
         })
     }
 
+    /// Connections that this process may hold at once.
+    pub fn connections(&self) -> usize {
+        self.pool.connections()
+    }
+
     /// Asks the server for a sign of life; answers within a second either way.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! One attempt of one step: its input from the definition, its call, and what the engine is told of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::caller::{Caller, Door, Role};
@@ -24,14 +25,21 @@ const SPARE_BACKOFF_MS: u64 = 500;
 /// Flows call one another so deep at most.
 const MAX_DEPTH: u16 = 8;
 
-/// What all steps of a run share on this worker.
-pub(crate) struct Scene<'a> {
-    pub(crate) flows: &'a Flows,
-    pub(crate) context: &'a RunContext,
+/// What all steps of a run share on this worker. Cheap to clone: each attempt is a task of its own, which goes on while others are
+/// written down. (A future that nobody polls would keep the connection that it was given.)
+#[derive(Clone)]
+pub(crate) struct Scene {
+    pub(crate) flows: Flows,
+    pub(crate) known: Arc<Known>,
+}
+
+/// What has been learnt of a run.
+pub(crate) struct Known {
+    pub(crate) context: RunContext,
     /// The definition; none for a tool's execution that was owed to the queue.
-    pub(crate) flow: Option<&'a Flow>,
+    pub(crate) flow: Option<Arc<Flow>>,
     /// What expressions see as `run`.
-    pub(crate) shown: &'a Value,
+    pub(crate) shown: Value,
 }
 
 /// An attempt that ended, and with which view others will see it.
@@ -58,9 +66,9 @@ impl From<Outcome> for Made {
     }
 }
 
-impl Scene<'_> {
+impl Scene {
     /// Runs a claimed step for at most that long.
-    pub(crate) async fn attempt(&self, mut step: Claimed, left: Duration) -> Ended {
+    pub(crate) async fn attempt(self, mut step: Claimed, left: Duration) -> Ended {
         let reads = step.reads();
         let made = self.made(&step, &reads, left).await;
         Ended {
@@ -82,7 +90,7 @@ impl Scene<'_> {
         left: Duration,
     ) -> Made {
         let scope = self.scope(reads);
-        let Some(flow) = self.flow else {
+        let Some(flow) = self.known.flow.as_deref() else {
             return self.owed(step, reads, left).await;
         };
         if step.kind == Kind::Output {
@@ -124,8 +132,8 @@ impl Scene<'_> {
 
     fn scope<'s>(&'s self, reads: &'s BTreeMap<String, StepView>) -> Scope<'s> {
         Scope {
-            input: &self.context.input,
-            run: self.shown,
+            input: &self.known.context.input,
+            run: &self.known.shown,
             steps: reads,
             item: None,
             index: None,
@@ -161,7 +169,7 @@ impl Scene<'_> {
         let children = (0_u64..).zip(items).map(|(index, item)| Child {
             item: keeps_item.then_some(item.item),
             input: item.input,
-            call_key: call_key(self.context.id, &step.step_id, Some(index)),
+            call_key: call_key(self.known.context.id, &step.step_id, Some(index)),
         });
         Outcome::Expand {
             children: children.collect(),
@@ -259,7 +267,7 @@ impl Scene<'_> {
             input: Some(input.clone()),
             execution_id,
         };
-        let Some(caller) = self.context.caller() else {
+        let Some(caller) = self.known.context.caller() else {
             return made(not_permitted(), None);
         };
         let Some(id) = &step.tool_id else {
@@ -273,7 +281,7 @@ impl Scene<'_> {
             idempotency_key: self.key(step),
             deadline: Some(left.min(Duration::from_millis(step.timeout_ms))),
             asked: Some(Asked {
-                run_id: Some(self.context.id),
+                run_id: Some(self.known.context.id),
                 call_id: step.step_id.clone(),
             }),
             ..ExecuteOptions::through(self.door())
@@ -297,17 +305,17 @@ impl Scene<'_> {
     }
 
     /// Through which door the call is recorded: a step's is `flow`; an owed execution keeps its caller's.
-    const fn door(&self) -> Door {
-        match self.flow {
+    fn door(&self) -> Door {
+        match self.known.flow {
             Some(_) => Door::Flow,
-            None => self.context.door,
+            None => self.known.context.door,
         }
     }
 
     /// The key of a call: none where twice is as good as once without it, which spares the ledger's round trip.
     fn key(&self, step: &Claimed) -> Option<String> {
-        if self.flow.is_none()
-            && let Some(key) = &self.context.idempotency_key
+        if self.known.flow.is_none()
+            && let Some(key) = &self.known.context.idempotency_key
         {
             return Some(key.clone());
         }
@@ -317,11 +325,8 @@ impl Scene<'_> {
         }
     }
 
-    async fn pinned_tool(
-        &self,
-        id: &ToolId,
-    ) -> Result<std::sync::Arc<registry::CompiledTool>, Outcome> {
-        let caller = self.context.caller().ok_or_else(not_permitted)?;
+    async fn pinned_tool(&self, id: &ToolId) -> Result<Arc<registry::CompiledTool>, Outcome> {
+        let caller = self.known.context.caller().ok_or_else(not_permitted)?;
         self.pinned_tool_as(&caller, id).await
     }
 
@@ -329,8 +334,8 @@ impl Scene<'_> {
         &self,
         caller: &Caller,
         id: &ToolId,
-    ) -> Result<std::sync::Arc<registry::CompiledTool>, Outcome> {
-        let Some(version) = self.context.pinned.get(id) else {
+    ) -> Result<Arc<registry::CompiledTool>, Outcome> {
+        let Some(version) = self.known.context.pinned.get(id) else {
             return Err(gone(id));
         };
         match self.flows.registry.tool_at(caller, id, *version).await {
@@ -347,14 +352,14 @@ impl Scene<'_> {
             input: Some(input.clone()),
             execution_id: None,
         };
-        if self.context.depth >= MAX_DEPTH {
+        if self.known.context.depth >= MAX_DEPTH {
             return made(Outcome::failed(
                 "flows_too_deep",
                 format!("Flows call one another more than {MAX_DEPTH} deep."),
                 "Let fewer flows call one another.",
             ));
         }
-        let Some(caller) = self.context.caller() else {
+        let Some(caller) = self.known.context.caller() else {
             return made(not_permitted());
         };
         let Some(key) = step.call_key else {
@@ -366,10 +371,10 @@ impl Scene<'_> {
             idempotency_key: None,
         };
         let parent = Parent {
-            run: self.context.id,
+            run: self.known.context.id,
             step: &step.step_id,
-            depth: self.context.depth,
-            pinned: &self.context.pinned,
+            depth: self.known.context.depth,
+            pinned: &self.known.context.pinned,
             child,
         };
         let started = self

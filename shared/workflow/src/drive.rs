@@ -10,8 +10,6 @@ use std::time::Duration;
 use domain::flow::{self, Flow, Scope, StepView};
 use domain::ids::ToolId;
 use domain::run::storable;
-use futures_util::future::{BoxFuture, FutureExt as _};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use persistence::runs::{self, Turned};
 use serde_json::Value;
@@ -19,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::attempt::{Ended, Scene};
+use crate::attempt::{Ended, Known, Scene};
 use crate::context::{self, Claimed, RunContext};
 use crate::outcome::{Outcome, StepResult};
 use crate::{Flows, Hint};
@@ -37,13 +35,6 @@ const PATIENCE: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
-/// What has been learnt of a run.
-struct Known {
-    context: RunContext,
-    flow: Option<Arc<Flow>>,
-    shown: Value,
-}
-
 impl Flows {
     /// Works on these steps of a run, and on what becomes ready by that, until there is nothing or `until` is near.
     ///
@@ -59,30 +50,38 @@ impl Flows {
         let Some(known) = self.known(&first).await? else {
             return self.after(&first).await;
         };
+        let known = Arc::new(known);
         let scene = Scene {
-            flows: self,
-            context: &known.context,
-            flow: known.flow.as_deref(),
-            shown: &known.shown,
+            flows: self.clone(),
+            known: Arc::clone(&known),
         };
         let mut views = BTreeMap::new();
-        let mut under_way: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
+        let mut under_way = JoinSet::new();
         let mut turned = first;
         loop {
             for step in claimed(&turned)? {
-                under_way.push(scene.attempt(step, left(until)).boxed());
+                under_way.spawn(scene.clone().attempt(step, left(until)));
             }
             self.after(&turned).await?;
             if let (Some(true), Some(flow)) = (turned.admits, &known.context.flow_id) {
                 self.admit(known.context.workspace_id, flow.as_str())
                     .await?;
             }
-            let Some(ended) = under_way.next().await else {
+            let Some(first) = under_way.join_next().await else {
                 return Ok(());
             };
-            let mut results = vec![keep(ended, &mut views)];
-            while let Some(Some(ended)) = under_way.next().now_or_never() {
-                results.push(keep(ended, &mut views));
+            let mut ended = vec![first];
+            while let Some(another) = under_way.try_join_next() {
+                ended.push(another);
+            }
+            let mut results = Vec::with_capacity(ended.len());
+            for ended in ended {
+                match ended {
+                    Ok(ended) => results.push(keep(ended, &mut views)),
+                    Err(error) => {
+                        tracing::error!(%run, %error, "a step broke; its lease will end");
+                    }
+                }
             }
             let output = match under_way.is_empty() {
                 true => answer(&known, &views),
@@ -168,6 +167,8 @@ impl Flows {
             resend: self.resend,
             with_context,
         };
+        // Nobody closes it.
+        let _turn = self.turns.acquire().await;
         runs::advance(&self.db, &turn).await
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use executor::Executor;
 use persistence::Db;
 use registry::Registry;
+use tokio::sync::Semaphore;
 
 use crate::context::{self, Owed};
 use crate::{Hint, Queue};
@@ -25,6 +26,8 @@ pub struct Flows {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) resend: Duration,
     pub(crate) parallel: u32,
+    /// Turns wait for their run's lock, each with a connection in hand: others must get one meanwhile.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Flows {
@@ -38,6 +41,7 @@ impl fmt::Debug for Flows {
 impl Flows {
     /// Over these rooms.
     pub fn new(db: Db, registry: Registry, executor: Executor, queue: Arc<dyn Queue>) -> Self {
+        let turns = Semaphore::new((db.connections() / 2).max(1));
         Self {
             db,
             registry,
@@ -45,6 +49,7 @@ impl Flows {
             queue,
             resend: RESEND,
             parallel: PARALLEL,
+            turns: Arc::new(turns),
         }
     }
 
