@@ -90,6 +90,10 @@ impl Outcome {
 }
 
 /// An error as later steps and people read it.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "nearly every message is made for it"
+)]
 pub(crate) fn error(code: &str, message: String, hint: &str, retryable: bool) -> Value {
     json!({ "code": code, "message": message, "hint": hint, "retryable": retryable })
 }

@@ -124,7 +124,10 @@ impl SqsQueue {
         let request = self.client().send_message_batch();
         let request = request.queue_url(&self.config.queue_url);
         let answer = silently(request.set_entries(Some(entries)).send()).await?;
-        let done = answer.successful().iter().map(|entry| entry.id());
+        let done = answer
+            .successful()
+            .iter()
+            .map(aws_sdk_sqs::types::SendMessageBatchResultEntry::id);
         Ok(Told::new(done, answer.failed()))
     }
 
@@ -137,7 +140,10 @@ impl SqsQueue {
         let request = self.client().delete_message_batch();
         let request = request.queue_url(&self.config.queue_url);
         let answer = silently(request.set_entries(Some(entries)).send()).await?;
-        let done = answer.successful().iter().map(|entry| entry.id());
+        let done = answer
+            .successful()
+            .iter()
+            .map(aws_sdk_sqs::types::DeleteMessageBatchResultEntry::id);
         Ok(Told::new(done, answer.failed()))
     }
 
@@ -156,7 +162,10 @@ impl SqsQueue {
         let request = self.client().change_message_visibility_batch();
         let request = request.queue_url(&self.config.queue_url);
         let answer = silently(request.set_entries(Some(entries)).send()).await?;
-        let done = answer.successful().iter().map(|entry| entry.id());
+        let done = answer
+            .successful()
+            .iter()
+            .map(aws_sdk_sqs::types::ChangeMessageVisibilityBatchResultEntry::id);
         Ok(Told::new(done, answer.failed()))
     }
 

@@ -71,6 +71,7 @@ impl State {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "a doubled message is a copy")]
     pub(super) fn send(&mut self, body: String, now: Instant, delay: Duration) {
         let copies = self.dice.as_mut().map_or(1, Dice::copies);
         for _ in 0..copies {
