@@ -82,6 +82,7 @@ fn with(name: &str, value: impl Into<Value>) -> Value {
 }
 
 /// The flow with these steps only.
+#[allow(clippy::needless_pass_by_value, reason = "each is made for it")]
 fn of_steps(steps: Value) -> Value {
     json!({ "id": "ticker_brief", "name": "Ticker brief", "steps": steps })
 }

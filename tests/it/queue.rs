@@ -9,6 +9,7 @@ use testkit::{FakeAws, FakeQueue};
 use workflow::{Hint, LocalQueue, LocalSettings, MAX_RECEIVES, Queue, SqsQueue};
 
 /// One of the two queues.
+#[allow(clippy::large_enum_variant, reason = "there is one a test")]
 enum Stand {
     Local(LocalQueue),
     Sqs(SqsQueue, FakeQueue, FakeAws),

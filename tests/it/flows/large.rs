@@ -23,7 +23,7 @@ async fn a_chain_of_two_thousand_steps_comes_to_its_end() {
     let began = Instant::now();
     let path = started(&alice, "chain", json!({})).await;
     let run = ended(&alice, &path).await;
-    println!("a chain of 2,000 steps: {:?}", began.elapsed());
+    eprintln!("a chain of 2,000 steps: {:?}", began.elapsed());
     assert_eq!(
         (&run["status"], &run["output"]),
         (&json!("succeeded"), &json!({ "s1999": 1_999 }))

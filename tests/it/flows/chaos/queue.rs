@@ -139,7 +139,9 @@ async fn answer(
     body: String,
 ) -> Json<Value> {
     let dies = |point| worker.as_ref().is_some_and(|worker| worker.reaches(point));
-    let target = headers.get("x-amz-target").map(|target| target.as_bytes());
+    let target = headers
+        .get("x-amz-target")
+        .map(axum::http::HeaderValue::as_bytes);
     // Nobody polls it: events are handed out as Lambda does.
     if target != Some(b"AmazonSQS.SendMessageBatch".as_slice()) || dies(Point::BeforeSend) {
         return std::future::pending().await;
