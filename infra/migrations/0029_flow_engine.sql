@@ -215,6 +215,26 @@ begin
 end
 $$;
 
+-- Where the rows of these steps are. Their key is looked up one by one: the planner knows nothing of how many steps a run has, and a
+-- list of ids would be a filter over all of them. They stay where they are as long as the run is locked.
+create function orchestration.rows_of(t orchestration.turn, steps text[]) returns tid[]
+language plpgsql as $$
+begin
+    return array(
+        select x.row
+        from unnest(steps) as w (step_id)
+        cross join lateral (
+            select s.ctid as row
+            from orchestration.run_steps s
+            where s.workspace_id = t.workspace_id
+              and s.run_id = t.run_id
+              and s.step_id = w.step_id
+            offset 0
+        ) as x
+    );
+end
+$$;
+
 -- Everything that has not started is cancelled, and what only waits for time or a person; what runs finishes.
 create function orchestration.stop_steps(inout t orchestration.turn) language plpgsql as $$
 declare
@@ -255,6 +275,7 @@ $$;
 -- Lowers the counts of those who wait for a step; those at zero become ready.
 create function orchestration.release(inout t orchestration.turn, waiting text[]) language plpgsql as $$
 declare
+    rows tid[] := orchestration.rows_of(t, waiting);
     freed text[];
 begin
     with d as (
@@ -263,9 +284,7 @@ begin
             status = case when d.deps_open = 1 then 'ready' else d.status end,
             not_before = case when d.deps_open = 1 then t.at else d.not_before end,
             due_at = case when d.deps_open = 1 then t.at else d.due_at end
-        where d.workspace_id = t.workspace_id
-          and d.run_id = t.run_id
-          and d.step_id = any (waiting)
+        where d.ctid = any (rows)
           and d.status = 'waiting'
         returning d.step_id, d.status, d.position
     )
@@ -280,11 +299,13 @@ $$;
 create function orchestration.skip_from(inout t orchestration.turn, waiting text[]) language plpgsql as $$
 declare
     wave text[] := waiting;
+    rows tid[];
     skipped text[];
     onwards text[];
     freed text[];
 begin
     while cardinality(wave) > 0 loop
+        rows := orchestration.rows_of(t, wave);
         with hits as (
             select w.step_id, count(*)::int as n from unnest(wave) as w (step_id) group by w.step_id
         ), d as (
@@ -294,8 +315,7 @@ begin
                 not_before = case when d.deps_open = hits.n then t.at else d.not_before end,
                 due_at = case when d.deps_open = hits.n then t.at else d.due_at end
             from hits
-            where d.workspace_id = t.workspace_id
-              and d.run_id = t.run_id
+            where d.ctid = any (rows)
               and d.step_id = hits.step_id
               and d.status = 'waiting'
               and d.always
@@ -308,9 +328,7 @@ begin
         with d as (
             update orchestration.run_steps d
             set status = 'skipped', finished_at = t.at
-            where d.workspace_id = t.workspace_id
-              and d.run_id = t.run_id
-              and d.step_id = any (wave)
+            where d.ctid = any (rows)
               and d.status = 'waiting'
               and not d.always
             returning d.step_id, d.dependants
@@ -755,16 +773,58 @@ begin
 end
 $$;
 
+-- A claimed step, as its worker is told of it.
+create function orchestration.as_claimed(t orchestration.turn, c orchestration.run_steps) returns json
+language plpgsql as $$
+declare
+    rows tid[] := orchestration.rows_of(t, c.reads);
+begin
+    return json_build_object(
+        'step_id', c.step_id,
+        'kind', c.kind,
+        'attempt', c.attempt,
+        'max_attempts', c.max_attempts,
+        'effect', c.effect,
+        'tool_id', c.tool_id,
+        'call_key', c.call_key,
+        'timeout_ms', c.timeout_ms,
+        'parent_step_id', c.parent_step_id,
+        'item_index', c.item_index,
+        'fallback', c.fallback,
+        'input', c.input,
+        'reads', (
+            select json_object_agg(
+                d.step_id, json_build_object('status', d.status, 'output', d.output, 'error', d.error)
+            )
+            from orchestration.run_steps d
+            where d.ctid = any (rows)
+        ),
+        'undoes', case when c.kind = 'compensation' then (
+            select json_build_object(
+                'status', d.status, 'output', d.output, 'item', d.item, 'index', d.item_index,
+                'step_id', coalesce(d.parent_step_id, d.step_id)
+            )
+            from orchestration.run_steps d
+            where d.workspace_id = t.workspace_id
+              and d.run_id = t.run_id
+              and d.step_id = c.parent_step_id
+        ) end
+    );
+end
+$$;
+
 -- Claims ready steps for a worker: at most so many, in their order. The lease ends ten seconds after the step's deadline.
 create function orchestration.claim_ready(
     inout t orchestration.turn, token uuid, most int, left_ms bigint, out claimed json
 ) language plpgsql as $$
 declare
+    rows tid[];
     mine text[];
 begin
     if most <= 0 or cardinality(t.ready) = 0 then
         return;
     end if;
+    rows := orchestration.rows_of(t, t.ready[1:most]);
     with c as (
         update orchestration.run_steps s
         set status = 'running',
@@ -774,51 +834,14 @@ begin
             lease_until = t.at + least(s.timeout_ms, left_ms) * interval '1 millisecond' + interval '10 seconds',
             due_at = t.at + least(s.timeout_ms, left_ms) * interval '1 millisecond' + interval '10 seconds',
             started_at = t.at
-        where s.workspace_id = t.workspace_id
-          and s.run_id = t.run_id
-          and s.step_id = any (t.ready[1:most])
+        where s.ctid = any (rows)
           and s.status = 'ready'
           and s.not_before <= t.at
           and (s.kind = 'compensation') = (t.status = 'compensating')
-        returning s.*
+        returning s
     )
-    select array_agg(c.step_id order by c.position, c.item_index),
-        json_agg(
-            json_build_object(
-                'step_id', c.step_id,
-                'kind', c.kind,
-                'attempt', c.attempt,
-                'max_attempts', c.max_attempts,
-                'effect', c.effect,
-                'tool_id', c.tool_id,
-                'call_key', c.call_key,
-                'timeout_ms', c.timeout_ms,
-                'parent_step_id', c.parent_step_id,
-                'item_index', c.item_index,
-                'fallback', c.fallback,
-                'input', c.input,
-                'reads', (
-                    select json_object_agg(
-                        d.step_id, json_build_object('status', d.status, 'output', d.output, 'error', d.error)
-                    )
-                    from orchestration.run_steps d
-                    where d.workspace_id = t.workspace_id
-                      and d.run_id = t.run_id
-                      and d.step_id = any (c.reads)
-                ),
-                'undoes', case when c.kind = 'compensation' then (
-                    select json_build_object(
-                        'status', d.status, 'output', d.output, 'item', d.item, 'index', d.item_index,
-                        'step_id', coalesce(d.parent_step_id, d.step_id)
-                    )
-                    from orchestration.run_steps d
-                    where d.workspace_id = t.workspace_id
-                      and d.run_id = t.run_id
-                      and d.step_id = c.parent_step_id
-                ) end
-            )
-            order by c.position, c.item_index
-        )
+    select array_agg((c.s).step_id order by (c.s).position, (c.s).item_index),
+        json_agg(orchestration.as_claimed(t, c.s) order by (c.s).position, (c.s).item_index)
     into mine, claimed
     from c;
     if mine is null then
@@ -841,20 +864,20 @@ $$;
 -- between leaves it to the sweep, which sends again what nobody claimed in time.
 create function orchestration.owe(t orchestration.turn) returns json language plpgsql as $$
 declare
+    rows tid[];
     owed json;
 begin
     if cardinality(t.ready) = 0 then
         return null;
     end if;
+    rows := orchestration.rows_of(t, t.ready);
     with s as (
         update orchestration.run_steps s
         set enqueued_at = greatest(s.not_before, t.at),
             resends = s.resends + (s.enqueued_at is not null)::int,
             due_at = greatest(s.not_before, t.at)
                 + t.resend_ms * power(2, least(s.resends, 6)) * interval '1 millisecond'
-        where s.workspace_id = t.workspace_id
-          and s.run_id = t.run_id
-          and s.step_id = any (t.ready)
+        where s.ctid = any (rows)
           and s.status = 'ready'
         returning s.step_id, s.position, s.item_index, s.not_before
     )

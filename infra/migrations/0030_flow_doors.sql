@@ -110,6 +110,20 @@ begin
 end
 $$;
 
+-- A run whose time is over is cancelled; answers what to send.
+create function orchestration.expire_run(run uuid, resend_ms bigint) returns json
+language plpgsql as $$
+begin
+    return orchestration.cancel_within(
+        run,
+        json_build_object('error', json_build_object(
+            'code', 'run_timeout', 'message', 'The run did not end in time (timeout_ms of the flow).', 'retryable', false
+        )),
+        resend_ms
+    );
+end
+$$;
+
 -- One turn of a run for a worker: applies results, looks at the steps that it was told of, claims what is ready.
 --
 -- Each result: {step_id, attempt, outcome, input, output, error, execution_id} and by outcome: `succeeded`, `failed`, `skipped`,
@@ -134,6 +148,7 @@ declare
     retried bigint;
     allowed bigint;
     postponed bigint;
+    expired_owed json;
     look text;
 begin
     fenced := 0;
@@ -142,13 +157,7 @@ begin
         return;
     end if;
     if r.status = 'running' and r.deadline_at <= clock_timestamp() then
-        perform orchestration.cancel_within(
-            run,
-            json_build_object('error', json_build_object(
-                'code', 'run_timeout', 'message', 'The run did not end in time (timeout_ms of the flow).', 'retryable', false
-            )),
-            resend_ms
-        );
+        expired_owed := orchestration.expire_run(run, resend_ms);
         select * into r from orchestration.runs x where x.id = run;
     end if;
     t := orchestration.turn_of(r, resend_ms);
@@ -313,9 +322,7 @@ begin
     if claimed is null and cardinality(again) > 0 then
         claimed := orchestration.claimed_before(t, token, again);
     end if;
-    if cardinality(t.ready) > 0 then
-        owed := orchestration.owe(t);
-    end if;
+    owed := coalesce(orchestration.owe(t), expired_owed);
     perform orchestration.close_turn(t);
     state := t.status;
     if with_context then
@@ -377,7 +384,7 @@ declare
     r orchestration.runs;
     s orchestration.run_steps;
     t orchestration.turn;
-    cancelled_owed json;
+    expired_owed json;
     look text;
 begin
     recovered := 0;
@@ -388,13 +395,7 @@ begin
         return;
     end if;
     if r.status = 'running' and r.deadline_at <= clock_timestamp() then
-        cancelled_owed := orchestration.cancel_within(
-            run,
-            json_build_object('error', json_build_object(
-                'code', 'run_timeout', 'message', 'The run did not end in time (timeout_ms of the flow).', 'retryable', false
-            )),
-            resend_ms
-        );
+        expired_owed := orchestration.expire_run(run, resend_ms);
         select * into r from orchestration.runs x where x.id = run;
     end if;
     t := orchestration.turn_of(r, resend_ms);
@@ -425,7 +426,7 @@ begin
       and x.finished_at is not null
       and not x.told;
     t := orchestration.settle_run(t);
-    owed := coalesce(orchestration.owe(t), cancelled_owed);
+    owed := coalesce(orchestration.owe(t), expired_owed);
     perform orchestration.close_turn(t);
     state := t.status;
     if t.status in ('succeeded', 'failed', 'cancelled') then
@@ -797,32 +798,19 @@ $$;
 
 -- Steps that this very claim has taken already: its answer was lost.
 create function orchestration.claimed_before(t orchestration.turn, token uuid, steps text[]) returns json
-language sql stable
-begin atomic
-    select json_agg(
-        json_build_object(
-            'step_id', c.step_id, 'kind', c.kind, 'attempt', c.attempt, 'max_attempts', c.max_attempts,
-            'effect', c.effect, 'tool_id', c.tool_id, 'call_key', c.call_key, 'timeout_ms', c.timeout_ms,
-            'parent_step_id', c.parent_step_id, 'item_index', c.item_index, 'fallback', c.fallback, 'input', c.input,
-            'reads', (
-                select json_object_agg(
-                    d.step_id, json_build_object('status', d.status, 'output', d.output, 'error', d.error)
-                )
-                from orchestration.run_steps d
-                where d.workspace_id = t.workspace_id
-                  and d.run_id = t.run_id
-                  and d.step_id = any (c.reads)
-            )
-        )
-    )
+language plpgsql as $$
+declare
+    rows tid[] := orchestration.rows_of(t, steps);
+    claimed json;
+begin
+    select json_agg(orchestration.as_claimed(t, c)) into claimed
     from orchestration.run_steps c
-    where c.workspace_id = t.workspace_id
-      and c.run_id = t.run_id
-      and c.step_id = any (steps)
+    where c.ctid = any (rows)
       and c.status = 'running'
-      and c.worker = token
-      and c.kind <> 'compensation';
-end;
+      and c.worker = token;
+    return claimed;
+end
+$$;
 
 -- Runs that ended so long ago are forgotten, a few at once.
 create function orchestration.forget_runs(days int, most int) returns int
@@ -856,7 +844,7 @@ begin
         where p.pronamespace = 'orchestration'::regnamespace
           and p.proname in (
               'turn_of', 'tell', 'stop_steps', 'fail_run', 'release', 'skip_from', 'finish_step', 'note_attempt', 'wake_step',
-              'recover_step', 'settle_run', 'close_turn', 'run_context', 'claim_ready', 'owe', 'cancel_within',
+              'recover_step', 'settle_run', 'close_turn', 'run_context', 'claim_ready', 'as_claimed', 'rows_of', 'owe', 'cancel_within', 'expire_run',
               'resume_within', 'claimed_before', 'start_run', 'advance_run', 'sweep_due', 'sweep_run', 'admit_runs',
               'flows_with_held_runs', 'sweep_done', 'cancel_run', 'resume_run', 'signal_step', 'forget_runs'
           )
