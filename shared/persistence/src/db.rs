@@ -121,11 +121,6 @@ impl Db {
         })
     }
 
-    /// Connections that this process may hold at once.
-    pub fn connections(&self) -> usize {
-        self.pool.connections()
-    }
-
     /// Asks the server for a sign of life; answers within a second either way.
     ///
     /// # Errors
@@ -240,6 +235,20 @@ impl Db {
         Ok(rows)
     }
 
+    /// The same for a call that always answers one row.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when it answers none.
+    pub(crate) async fn once_row<'q, R: Record>(
+        &self,
+        build: impl Fn() -> Query<'q, R>,
+    ) -> Result<R, Error> {
+        let rows = self.once(build).await?;
+        rows.into_iter()
+            .next()
+            .ok_or_else(|| Error::Corrupt("a row that must be there is not".to_owned()))
+    }
+
     async fn attempt<R: Record>(
         &self,
         lease: &mut Lease,
@@ -345,4 +354,9 @@ impl Drop for Tx {
             lease.roll_back_in_background();
         }
     }
+}
+
+/// A duration as the database's functions take it, in milliseconds.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

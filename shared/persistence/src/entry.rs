@@ -104,14 +104,13 @@ impl Db {
         selector: Option<&str>,
     ) -> Result<Entry, Error> {
         let claims = principal.claims(None);
-        let rows = self
-            .once(|| {
+        let row = self
+            .once_row(|| {
                 query_as::<_, EntryRow>(ENTER)
                     .bind(claims.as_str())
                     .bind(selector)
             })
             .await?;
-        let row = only(rows)?;
         match row.outcome.as_str() {
             "member" => membership(row.workspace_id, row.role.as_deref(), row.catalog_revision)
                 .map(Entry::Member),
@@ -133,14 +132,13 @@ impl Db {
         selector: Option<&str>,
     ) -> Result<KeyEntry, Error> {
         let hash = key_hash.as_slice();
-        let rows = self
-            .once(|| {
+        let row = self
+            .once_row(|| {
                 query_as::<_, KeyRow>(ENTER_WITH_KEY)
                     .bind(hash)
                     .bind(selector)
             })
             .await?;
-        let row = only(rows)?;
         match row.outcome.as_str() {
             "member" => key_member(row),
             "unknown" => Ok(KeyEntry::Unknown),
@@ -191,10 +189,4 @@ fn membership(
 pub(crate) fn role(text: &str) -> Result<Role, Error> {
     text.parse()
         .map_err(|_| Error::Corrupt(format!("the role {text}")))
-}
-
-fn only<R>(rows: Vec<R>) -> Result<R, Error> {
-    rows.into_iter()
-        .next()
-        .ok_or_else(|| Error::Corrupt("an entry function answered no row".to_owned()))
 }

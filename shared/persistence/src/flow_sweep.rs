@@ -7,9 +7,8 @@ use serde_json::Value;
 use sqlx::query_as;
 use uuid::Uuid;
 
-use crate::db::Db;
+use crate::db::{Db, millis};
 use crate::error::Error;
-use crate::runs::{millis, only};
 use crate::statements::{Statement, row, statement};
 
 row! {
@@ -121,15 +120,13 @@ pub async fn run(
     steps: &[String],
     resend: Duration,
 ) -> Result<SweptRun, Error> {
-    let rows = db
-        .once(|| {
-            query_as::<_, SweptRun>(RUN)
-                .bind(run)
-                .bind(steps)
-                .bind(millis(resend))
-        })
-        .await?;
-    only(rows)
+    db.once_row(|| {
+        query_as::<_, SweptRun>(RUN)
+            .bind(run)
+            .bind(steps)
+            .bind(millis(resend))
+    })
+    .await
 }
 
 /// Lets waiting runs of a flow begin, as far as its limit allows; what to send, as a JSON array.
@@ -142,15 +139,15 @@ pub async fn admit(
     flow: &str,
     resend: Duration,
 ) -> Result<Option<String>, Error> {
-    let rows = db
-        .once(|| {
+    let row = db
+        .once_row(|| {
             query_as::<_, AdmittedRow>(ADMIT)
                 .bind(workspace.0)
                 .bind(flow)
                 .bind(millis(resend))
         })
         .await?;
-    only(rows).map(|row| row.owed)
+    Ok(row.owed)
 }
 
 /// Flows that have runs which wait for others.
@@ -171,10 +168,10 @@ pub async fn held(db: &Db, most: i32) -> Result<Vec<(WorkspaceId, String)>, Erro
 /// The database's.
 pub async fn done(db: &Db, detail: &Value) -> Result<bool, Error> {
     let detail = detail.to_string();
-    let rows = db
-        .once(|| query_as::<_, SoonRow>(DONE).bind(detail.as_str()))
+    let row = db
+        .once_row(|| query_as::<_, SoonRow>(DONE).bind(detail.as_str()))
         .await?;
-    Ok(only(rows)?.soon.unwrap_or_default())
+    Ok(row.soon.unwrap_or_default())
 }
 
 /// Removes runs that ended so many days ago, at most so many.
@@ -182,8 +179,8 @@ pub async fn done(db: &Db, detail: &Value) -> Result<bool, Error> {
 /// # Errors
 /// The database's.
 pub async fn forget(db: &Db, days: i32, most: i32) -> Result<i32, Error> {
-    let rows = db
-        .once(|| query_as::<_, GoneRow>(FORGET).bind(days).bind(most))
+    let row = db
+        .once_row(|| query_as::<_, GoneRow>(FORGET).bind(days).bind(most))
         .await?;
-    Ok(only(rows)?.gone.unwrap_or_default())
+    Ok(row.gone.unwrap_or_default())
 }

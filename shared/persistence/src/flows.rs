@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::db::{Query, Tx};
 use crate::error::Error;
 use crate::statements::{Affected, Statement, row, statement};
-use crate::versioned;
+use crate::versioned::{self, Head};
 
 pub use crate::flow_versions::{FlowDocument, FlowVersion, version, versions};
 
@@ -71,14 +71,6 @@ pub type Insert = versioned::Insert<SavedFlow>;
 
 /// What came of [`revise`].
 pub type Revise = versioned::Revise<SavedFlow>;
-
-row! {
-    struct Head {
-        version: i32,
-        hash: String,
-        retired: bool,
-    }
-}
 
 /// The columns of [`SavedFlow`], from `f`.
 macro_rules! columns {
@@ -204,24 +196,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
 /// # Errors
 /// [`Error::Conflict`] on `names_pkey` when a tool has the id; [`Error::Forbidden`] below member.
 pub async fn insert(tx: &mut Tx, flow: &NewFlow<'_>) -> Result<Insert, Error> {
-    let there = match tx.maybe(head_of(LOCK, flow)).await? {
-        Some(head) if head.retired => {
-            return Ok(Insert::Created(tx.one(bound(REVISE, flow)).await?));
-        }
-        Some(head) => Some(head),
-        None => match tx.maybe(bound(INSERT, flow)).await? {
-            Some(saved) => return Ok(Insert::Created(saved)),
-            // Somebody saved it between the look and the insert; no lock any more, see INSERT.
-            None => tx.maybe(head_of(HEAD, flow)).await?,
-        },
-    };
-    match there {
-        Some(head) if !head.retired => Ok(Insert::Exists {
-            version: head.version,
-            hash: head.hash,
-        }),
-        Some(_) | None => Err(Error::timed_out("the flow keeps changing")),
-    }
+    versioned::insert(tx, flow).await
 }
 
 /// Saves the next version of a flow; `if_match` is the hash that the caller last saw.
@@ -233,22 +208,7 @@ pub async fn revise(
     flow: &NewFlow<'_>,
     if_match: Option<&str>,
 ) -> Result<Revise, Error> {
-    let head = tx.maybe(head_of(LOCK, flow)).await?;
-    let Some(head) = head.filter(|head| !head.retired) else {
-        return Ok(Revise::NotFound);
-    };
-    if if_match.is_some_and(|expected| expected != head.hash) {
-        return Ok(Revise::Conflict {
-            version: head.version,
-            hash: head.hash,
-        });
-    }
-    let saved = if head.hash == flow.hash {
-        tx.one(one_of(flow.workspace_id, flow.id)).await?
-    } else {
-        tx.one(bound(REVISE, flow)).await?
-    };
-    Ok(Revise::Done(saved))
+    versioned::revise(tx, flow, if_match).await
 }
 
 /// Takes a flow out of use; its history and its runs stay. False when there is no such flow.
@@ -295,10 +255,32 @@ fn one_of<'q>(workspace: WorkspaceId, id: &'q ToolId) -> Query<'q, SavedFlow> {
     query_as(BY_ID).bind(workspace.0).bind(id.as_str())
 }
 
-fn head_of<'q>(sql: &'static str, flow: &NewFlow<'q>) -> Query<'q, Head> {
-    query_as(sql)
-        .bind(flow.workspace_id.0)
-        .bind(flow.id.as_str())
+impl versioned::Versioned for NewFlow<'_> {
+    type Saved = SavedFlow;
+
+    const CHANGING: &'static str = "the flow keeps changing";
+
+    fn hash(&self) -> &str {
+        self.hash
+    }
+
+    fn head(&self, lock: bool) -> Query<'_, Head> {
+        query_as(if lock { LOCK } else { HEAD })
+            .bind(self.workspace_id.0)
+            .bind(self.id.as_str())
+    }
+
+    fn current(&self) -> Query<'_, SavedFlow> {
+        one_of(self.workspace_id, self.id)
+    }
+
+    fn first(&self) -> Query<'_, SavedFlow> {
+        bound(INSERT, self)
+    }
+
+    fn next(&self) -> Query<'_, SavedFlow> {
+        bound(REVISE, self)
+    }
 }
 
 fn bound<'q>(sql: &'static str, flow: &NewFlow<'q>) -> Query<'q, SavedFlow> {

@@ -7,7 +7,7 @@ use domain::ids::{ExecutionId, WorkspaceId};
 use sqlx::query_as;
 use uuid::Uuid;
 
-use crate::db::{Db, Tx};
+use crate::db::{Db, Tx, millis};
 use crate::error::Error;
 use crate::executions::{NewExecution, asked, bound};
 use crate::limits::Limit;
@@ -168,8 +168,8 @@ pub async fn admit(
     limit: Option<&Limit>,
 ) -> Result<Admitted, Error> {
     let claims = asking.principal.claims(Some(asking.workspace_id));
-    let rows = db
-        .once(|| {
+    let row = db
+        .once_row(|| {
             query_as::<_, AdmittedRow>(ADMIT)
                 .bind(claims.as_str())
                 .bind(asking.workspace_id.0)
@@ -185,7 +185,6 @@ pub async fn admit(
                 .bind(limit.and_then(|limit| limit.concurrency))
         })
         .await?;
-    let row = rows.into_iter().next().ok_or_else(nothing)?;
     let retry_after = row.left();
     Ok(match row.outcome.as_deref() {
         Some("go") => Admitted::Go,
@@ -216,8 +215,8 @@ pub async fn watch(
     claim: &Claim,
 ) -> Result<Watched, Error> {
     let claims = asking.principal.claims(Some(asking.workspace_id));
-    let rows = db
-        .once(|| {
+    let row = db
+        .once_row(|| {
             query_as::<_, AdmittedRow>(WATCH)
                 .bind(claims.as_str())
                 .bind(asking.workspace_id.0)
@@ -226,7 +225,6 @@ pub async fn watch(
                 .bind(claim.key.as_str())
         })
         .await?;
-    let row = rows.into_iter().next().ok_or_else(nothing)?;
     Ok(match row.outcome.as_deref() {
         Some("kept") => Watched::Kept(row.kept()?),
         Some("unknown") => Watched::Unknown,
@@ -308,11 +306,6 @@ impl AdmittedRow {
             outcome: self.answer.ok_or_else(nothing)?,
         })
     }
-}
-
-/// As the database counts.
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn nothing() -> Error {

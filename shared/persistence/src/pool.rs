@@ -50,11 +50,6 @@ pub(crate) struct Lease {
 }
 
 impl Pool {
-    /// How many connections there may be.
-    pub(crate) const fn connections(&self) -> usize {
-        self.size as usize
-    }
-
     pub(crate) fn new(options: PgConnectOptions, size: u32) -> Self {
         let size = size.max(1);
         Self {

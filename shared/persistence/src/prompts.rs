@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::db::{Query, Tx};
 use crate::error::Error;
 use crate::statements::{Affected, Statement, row, statement};
-use crate::versioned;
+use crate::versioned::{self, Head};
 
 /// A prompt to be saved. The columns beside the document repeat what lists show of it.
 #[derive(Clone, Debug)]
@@ -76,14 +76,6 @@ pub type Insert = versioned::Insert<SavedPrompt>;
 
 /// What came of [`revise`].
 pub type Revise = versioned::Revise<SavedPrompt>;
-
-row! {
-    struct Head {
-        version: i32,
-        hash: String,
-        retired: bool,
-    }
-}
 
 /// The columns of [`SavedPrompt`] from `p` (prompts) and `v` (the current version).
 macro_rules! saved {
@@ -224,24 +216,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
 /// # Errors
 /// [`Error::Forbidden`] below member.
 pub async fn insert(tx: &mut Tx, prompt: &NewPrompt<'_>) -> Result<Insert, Error> {
-    let there = match tx.maybe(head_of(LOCK, prompt)).await? {
-        Some(head) if head.retired => {
-            return Ok(Insert::Created(tx.one(bound(REVISE, prompt)).await?));
-        }
-        Some(head) => Some(head),
-        None => match tx.maybe(bound(INSERT, prompt)).await? {
-            Some(saved) => return Ok(Insert::Created(saved)),
-            // Somebody saved it between the look and the insert.
-            None => tx.maybe(head_of(HEAD, prompt)).await?,
-        },
-    };
-    match there {
-        Some(head) if !head.retired => Ok(Insert::Exists {
-            version: head.version,
-            hash: head.hash,
-        }),
-        Some(_) | None => Err(Error::timed_out("the prompt keeps changing")),
-    }
+    versioned::insert(tx, prompt).await
 }
 
 /// Saves the next version of a prompt; `if_match` is the hash that the caller last saw.
@@ -253,22 +228,7 @@ pub async fn revise(
     prompt: &NewPrompt<'_>,
     if_match: Option<&str>,
 ) -> Result<Revise, Error> {
-    let head = tx.maybe(head_of(LOCK, prompt)).await?;
-    let Some(head) = head.filter(|head| !head.retired) else {
-        return Ok(Revise::NotFound);
-    };
-    if if_match.is_some_and(|expected| expected != head.hash) {
-        return Ok(Revise::Conflict {
-            version: head.version,
-            hash: head.hash,
-        });
-    }
-    let saved = if head.hash == prompt.hash {
-        tx.one(one_of(prompt.workspace_id, prompt.id)).await?
-    } else {
-        tx.one(bound(REVISE, prompt)).await?
-    };
-    Ok(Revise::Done(saved))
+    versioned::revise(tx, prompt, if_match).await
 }
 
 /// Takes a prompt out of use; its history stays. False when there is no such prompt.
@@ -351,10 +311,32 @@ fn one_of<'q>(workspace: WorkspaceId, id: &'q PromptId) -> Query<'q, SavedPrompt
     query_as(BY_ID).bind(workspace.0).bind(id.as_str())
 }
 
-fn head_of<'q>(sql: &'static str, prompt: &NewPrompt<'q>) -> Query<'q, Head> {
-    query_as(sql)
-        .bind(prompt.workspace_id.0)
-        .bind(prompt.id.as_str())
+impl versioned::Versioned for NewPrompt<'_> {
+    type Saved = SavedPrompt;
+
+    const CHANGING: &'static str = "the prompt keeps changing";
+
+    fn hash(&self) -> &str {
+        self.hash
+    }
+
+    fn head(&self, lock: bool) -> Query<'_, Head> {
+        query_as(if lock { LOCK } else { HEAD })
+            .bind(self.workspace_id.0)
+            .bind(self.id.as_str())
+    }
+
+    fn current(&self) -> Query<'_, SavedPrompt> {
+        one_of(self.workspace_id, self.id)
+    }
+
+    fn first(&self) -> Query<'_, SavedPrompt> {
+        bound(INSERT, self)
+    }
+
+    fn next(&self) -> Query<'_, SavedPrompt> {
+        bound(REVISE, self)
+    }
 }
 
 fn bound<'q>(sql: &'static str, prompt: &NewPrompt<'q>) -> Query<'q, SavedPrompt> {

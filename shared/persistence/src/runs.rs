@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::query_as;
 use uuid::Uuid;
 
-use crate::db::{Db, Query, Tx};
+use crate::db::{Db, Query, Tx, millis};
 use crate::error::Error;
 use crate::statements::{Statement, row, statement};
 
@@ -296,8 +296,8 @@ pub async fn start(
     resend: Duration,
 ) -> Result<Started, Error> {
     let claims = principal.claims(Some(workspace));
-    let rows = db
-        .once(|| {
+    let row = db
+        .once_row(|| {
             query_as::<_, StartedRow>(START)
                 .bind(claims.as_str())
                 .bind(workspace.0)
@@ -319,7 +319,6 @@ pub async fn start(
                 .bind(millis(resend))
         })
         .await?;
-    let row = only(rows)?;
     match (row.outcome.as_deref(), row.found_run) {
         (Some("started"), _) => Ok(Started::New {
             held: row.held.unwrap_or_default(),
@@ -335,21 +334,19 @@ pub async fn start(
 /// # Errors
 /// The database's.
 pub async fn advance(db: &Db, turn: &Turn<'_>) -> Result<Turned, Error> {
-    let rows = db
-        .once(|| {
-            query_as::<_, Turned>(ADVANCE)
-                .bind(turn.run)
-                .bind(turn.looks)
-                .bind(turn.results)
-                .bind(turn.output)
-                .bind(turn.token)
-                .bind(count(turn.most))
-                .bind(millis(turn.left))
-                .bind(millis(turn.resend))
-                .bind(turn.with_context)
-        })
-        .await?;
-    only(rows)
+    db.once_row(|| {
+        query_as::<_, Turned>(ADVANCE)
+            .bind(turn.run)
+            .bind(turn.looks)
+            .bind(turn.results)
+            .bind(turn.output)
+            .bind(turn.token)
+            .bind(count(turn.most))
+            .bind(millis(turn.left))
+            .bind(millis(turn.resend))
+            .bind(turn.with_context)
+    })
+    .await
 }
 
 /// Cancels a run and the runs below it. After this, no step of them is claimed. The outcome is the run's state, or
@@ -365,16 +362,14 @@ pub async fn cancel(
     resend: Duration,
 ) -> Result<Changed, Error> {
     let claims = principal.claims(Some(workspace));
-    let rows = db
-        .once(|| {
-            query_as::<_, Changed>(CANCEL)
-                .bind(claims.as_str())
-                .bind(workspace.0)
-                .bind(run)
-                .bind(millis(resend))
-        })
-        .await?;
-    only(rows)
+    db.once_row(|| {
+        query_as::<_, Changed>(CANCEL)
+            .bind(claims.as_str())
+            .bind(workspace.0)
+            .bind(run)
+            .bind(millis(resend))
+    })
+    .await
 }
 
 /// Lets a failed or cancelled run go on; `confirmed` names steps whose outcome is unknown and which may be called again.
@@ -391,17 +386,15 @@ pub async fn resume(
     resend: Duration,
 ) -> Result<Resumed, Error> {
     let claims = principal.claims(Some(workspace));
-    let rows = db
-        .once(|| {
-            query_as::<_, Resumed>(RESUME)
-                .bind(claims.as_str())
-                .bind(workspace.0)
-                .bind(run)
-                .bind(confirmed)
-                .bind(millis(resend))
-        })
-        .await?;
-    only(rows)
+    db.once_row(|| {
+        query_as::<_, Resumed>(RESUME)
+            .bind(claims.as_str())
+            .bind(workspace.0)
+            .bind(run)
+            .bind(confirmed)
+            .bind(millis(resend))
+    })
+    .await
 }
 
 /// A signal's content: a payload as JSON text, or a decision.
@@ -427,19 +420,17 @@ pub async fn signal(
     resend: Duration,
 ) -> Result<Changed, Error> {
     let claims = principal.claims(Some(workspace));
-    let rows = db
-        .once(|| {
-            query_as::<_, Changed>(SIGNAL)
-                .bind(claims.as_str())
-                .bind(workspace.0)
-                .bind(run)
-                .bind(step)
-                .bind(signal.payload)
-                .bind(signal.approved)
-                .bind(millis(resend))
-        })
-        .await?;
-    only(rows)
+    db.once_row(|| {
+        query_as::<_, Changed>(SIGNAL)
+            .bind(claims.as_str())
+            .bind(workspace.0)
+            .bind(run)
+            .bind(step)
+            .bind(signal.payload)
+            .bind(signal.approved)
+            .bind(millis(resend))
+    })
+    .await
 }
 
 /// One run.
@@ -486,16 +477,6 @@ pub async fn end(tx: &mut Tx, workspace: WorkspaceId, id: Uuid) -> Result<Option
     tx.maybe(query_as(END).bind(workspace.0).bind(id)).await
 }
 
-pub(crate) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-pub(crate) fn only<R>(rows: Vec<R>) -> Result<R, Error> {
-    rows.into_iter()
-        .next()
-        .ok_or_else(|| Error::Corrupt("a door of the engine answered no row".to_owned()))
 }

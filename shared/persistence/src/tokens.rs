@@ -173,8 +173,8 @@ pub async fn take(
 ) -> Result<TakenToken, Error> {
     let claims = principal.claims(Some(workspace));
     let settings = key.settings.to_string();
-    let rows = db
-        .once(|| {
+    let row = db
+        .once_row(|| {
             query_as::<_, TakenRow>(TAKE)
                 .bind(claims.as_str())
                 .bind(workspace.0)
@@ -193,10 +193,6 @@ pub async fn take(
                 .bind(purpose.host)
         })
         .await?;
-    let row = rows
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::Corrupt("take_token answered no row".to_owned()))?;
     match row.outcome.as_str() {
         "ready" => held(row).map(TakenToken::Ready),
         "claimed" => held(row).map(TakenToken::Claimed),

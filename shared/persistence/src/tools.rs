@@ -5,10 +5,10 @@ use domain::ids::{ToolId, WorkspaceId};
 use sqlx::query_as;
 use uuid::Uuid;
 
-use crate::db::Tx;
+use crate::db::{Query, Tx};
 use crate::error::Error;
 use crate::statements::{Affected, Statement, row, statement};
-use crate::versioned;
+use crate::versioned::{self, Head};
 
 pub use crate::revisions::{CatalogDelta, CatalogKind, CatalogRow, changed_since};
 pub use crate::tool_versions::{ToolVersion, version, versions};
@@ -76,14 +76,6 @@ pub type Insert = versioned::Insert<SavedTool>;
 
 /// What came of [`revise`].
 pub type Revise = versioned::Revise<SavedTool>;
-
-row! {
-    struct Head {
-        version: i32,
-        hash: String,
-        retired: bool,
-    }
-}
 
 /// The columns of [`SavedTool`] from `t` (tools) and a document.
 macro_rules! saved {
@@ -244,24 +236,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
 /// # Errors
 /// [`Error::Conflict`] on `names_pkey` when a flow has the id; [`Error::Forbidden`] below member.
 pub async fn insert(tx: &mut Tx, tool: &NewTool<'_>) -> Result<Insert, Error> {
-    let there = match tx.maybe(head_of(LOCK, tool)).await? {
-        Some(head) if head.retired => {
-            return Ok(Insert::Created(tx.one(bound(REVISE, tool)).await?));
-        }
-        Some(head) => Some(head),
-        None => match tx.maybe(bound(INSERT, tool)).await? {
-            Some(saved) => return Ok(Insert::Created(saved)),
-            // Somebody saved it between the look and the insert; no lock any more, see INSERT.
-            None => tx.maybe(head_of(HEAD, tool)).await?,
-        },
-    };
-    match there {
-        Some(head) if !head.retired => Ok(Insert::Exists {
-            version: head.version,
-            hash: head.hash,
-        }),
-        Some(_) | None => Err(Error::timed_out("the tool keeps changing")),
-    }
+    versioned::insert(tx, tool).await
 }
 
 /// Saves the next version of a tool; `if_match` is the hash that the caller last saw.
@@ -273,25 +248,7 @@ pub async fn revise(
     tool: &NewTool<'_>,
     if_match: Option<&str>,
 ) -> Result<Revise, Error> {
-    let Some(head) = tx
-        .maybe(head_of(LOCK, tool))
-        .await?
-        .filter(|head| !head.retired)
-    else {
-        return Ok(Revise::NotFound);
-    };
-    if if_match.is_some_and(|expected| expected != head.hash) {
-        return Ok(Revise::Conflict {
-            version: head.version,
-            hash: head.hash,
-        });
-    }
-    let saved = if head.hash == tool.hash {
-        tx.one(one_of(tool.workspace_id, tool.id)).await?
-    } else {
-        tx.one(bound(REVISE, tool)).await?
-    };
-    Ok(Revise::Done(saved))
+    versioned::revise(tx, tool, if_match).await
 }
 
 /// Takes a tool out of use; its history stays. False when there is no such tool.
@@ -354,17 +311,39 @@ pub async fn search(
     Ok(tx.all(query).await?.into_iter().map(|row| row.id).collect())
 }
 
-fn one_of<'q>(workspace: WorkspaceId, id: &'q ToolId) -> crate::db::Query<'q, SavedTool> {
+fn one_of<'q>(workspace: WorkspaceId, id: &'q ToolId) -> Query<'q, SavedTool> {
     query_as(BY_ID).bind(workspace.0).bind(id.as_str())
 }
 
-fn head_of<'q>(sql: &'static str, tool: &NewTool<'q>) -> crate::db::Query<'q, Head> {
-    query_as(sql)
-        .bind(tool.workspace_id.0)
-        .bind(tool.id.as_str())
+impl versioned::Versioned for NewTool<'_> {
+    type Saved = SavedTool;
+
+    const CHANGING: &'static str = "the tool keeps changing";
+
+    fn hash(&self) -> &str {
+        self.hash
+    }
+
+    fn head(&self, lock: bool) -> Query<'_, Head> {
+        query_as(if lock { LOCK } else { HEAD })
+            .bind(self.workspace_id.0)
+            .bind(self.id.as_str())
+    }
+
+    fn current(&self) -> Query<'_, SavedTool> {
+        one_of(self.workspace_id, self.id)
+    }
+
+    fn first(&self) -> Query<'_, SavedTool> {
+        bound(INSERT, self)
+    }
+
+    fn next(&self) -> Query<'_, SavedTool> {
+        bound(REVISE, self)
+    }
 }
 
-fn bound<'q>(sql: &'static str, tool: &NewTool<'q>) -> crate::db::Query<'q, SavedTool> {
+fn bound<'q>(sql: &'static str, tool: &NewTool<'q>) -> Query<'q, SavedTool> {
     query_as(sql)
         .bind(tool.workspace_id.0)
         .bind(tool.id.as_str())
