@@ -26,6 +26,7 @@ pub(crate) use admission::Given;
 use admission::Admission;
 
 use crate::code::Outside;
+use crate::effect::timeout_ms;
 use crate::error::ExecuteError;
 use crate::exchange::{self, CallRules, Exchange, Sent};
 use crate::execute::{ExecuteOptions, Executor, accept, draft};
@@ -212,12 +213,9 @@ impl<'a> Run<'a> {
 
     /// When everything must have ended: by the tool's own limit and the caller's.
     fn ends_at(&self) -> Instant {
-        let timeout_ms = match &self.tool.code {
-            Some(code) => code.definition.timeout_ms,
-            None => self.tool.config.api.timeout_ms,
-        };
+        let own = Duration::from_millis(timeout_ms(self.tool));
         let limit = self.options.deadline.unwrap_or(MAX_DEADLINE);
-        self.timeline.started() + Duration::from_millis(timeout_ms).min(limit)
+        self.timeline.started() + own.min(limit)
     }
 
     /// Makes one call, the first or that of a later page, and reads its answer of at most so many bytes.

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::ExecutionId;
+use domain::run::Effect;
 use persistence::idempotency::{self, Admitted, Asking, Settlement, Watched};
 use persistence::limits::Limit;
 use tokio::time::Instant;
 
 use super::{Ended, Run};
 use crate::cache::{Flight, Found};
+use crate::effect::effect;
 use crate::error::ExecuteError;
 use crate::ledger::{self, Kept, Key, Purpose};
-use crate::repetition::Repetition;
 use crate::{input, limits};
 
 /// How long a call waits for another with its key.
@@ -112,14 +113,9 @@ impl Run<'_> {
 
     /// Whether the whole execution may be made again after its process died.
     fn is_repeatable(&self) -> bool {
-        let config = &self.tool.config;
-        match &self.tool.code {
-            Some(code) => code.definition.effects.read_only || code.definition.effects.idempotent,
-            None => {
-                let honoured = config.idempotency.is_some();
-                let method = config.api.method;
-                Repetition::of(&config.retry, method, config.effects, honoured).repeatable
-            }
+        match effect(self.tool) {
+            Effect::Read | Effect::Keyed => true,
+            Effect::Unsafe => false,
         }
     }
 
