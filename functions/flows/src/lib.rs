@@ -2,6 +2,7 @@
 
 mod cancel;
 mod execute;
+mod format;
 mod list;
 mod list_runs;
 mod read;

@@ -1,47 +1,24 @@
 //! `GET /api/v1/flows/{flow_id}`: one flow with its definition, or as a diagram.
 
-use std::str::FromStr;
-
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::flow::mermaid;
 use domain::ids::ToolId;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use registry::{Defined, Registry};
 use utoipa::IntoParams;
 use web::openapi::Missing;
 use web::{AsViewer, Code, FromQuery, IfNoneMatch, Params, Path, Problem, Query, etag};
 
+use crate::format::{Format, diagram};
 use crate::view::FlowView;
-
-/// What a diagram is.
-const MERMAID: HeaderValue = HeaderValue::from_static("text/vnd.mermaid; charset=utf-8");
 
 /// Which version is read, and how it is told.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     version: Option<i32>,
     format: Format,
-}
-
-/// How a flow is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Json,
-    Mermaid,
-}
-
-impl FromStr for Format {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "json" => Ok(Self::Json),
-            "mermaid" => Ok(Self::Mermaid),
-            _ => Err("a format is json or mermaid"),
-        }
-    }
 }
 
 /// As the API's description tells [`Wanted`].
@@ -91,7 +68,7 @@ pub(crate) async fn read(
 ) -> Result<Response, Problem> {
     let defined = registry.flows().read(&caller, &id, wanted.version).await?;
     if wanted.format == Format::Mermaid {
-        return diagram(&defined);
+        return drawn(&defined);
     }
     let private = [(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))];
     let hash = &defined.entry.hash;
@@ -101,11 +78,11 @@ pub(crate) async fn read(
     Ok((private, FlowView::try_from(defined)?.tagged()).into_response())
 }
 
-fn diagram(defined: &Defined) -> Result<Response, Problem> {
+fn drawn(defined: &Defined) -> Result<Response, Problem> {
     let Some(flow) = &defined.entry.flow else {
         let why = defined.entry.quarantined.as_deref().unwrap_or_default();
         let detail = format!("the stored document is no longer valid: {why}");
         return Err(Problem::new(Code::ToolDisabled, detail));
     };
-    Ok(([(CONTENT_TYPE, MERMAID)], mermaid(flow, None)).into_response())
+    Ok(diagram(mermaid(flow, None)))
 }

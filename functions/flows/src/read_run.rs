@@ -1,40 +1,16 @@
 //! `GET /api/v1/flows/{flow_id}/runs/{run_id}`: one run with its steps, or as a diagram.
 
-use std::str::FromStr;
-
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::ids::ToolId;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use utoipa::IntoParams;
 use uuid::Uuid;
 use web::openapi::Missing;
 use web::{AsViewer, FromQuery, Json, PageOf, Params, PathPair, Problem, Query};
 use workflow::Flows;
 
+use crate::format::{Format, diagram};
 use crate::run_view::{RunView, STEP_LIST, StepPlace};
-
-/// What a diagram is.
-const MERMAID: HeaderValue = HeaderValue::from_static("text/vnd.mermaid; charset=utf-8");
-
-/// How a run is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Json,
-    Mermaid,
-}
-
-impl FromStr for Format {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "json" => Ok(Self::Json),
-            "mermaid" => Ok(Self::Mermaid),
-            _ => Err("a format is json or mermaid"),
-        }
-    }
-}
 
 /// Which steps are told, and how.
 #[derive(Debug)]
@@ -91,7 +67,7 @@ pub(crate) async fn read_run(
     let Wanted { format, page } = wanted;
     if format == Format::Mermaid {
         let drawn = flows.drawn(&caller, &id, run).await?;
-        return Ok(([(CONTENT_TYPE, MERMAID)], drawn).into_response());
+        return Ok(diagram(drawn));
     }
     let limit = i64::from(page.limit);
     let after = page.after.as_ref().map(StepPlace::after);

@@ -1,17 +1,15 @@
 //! `GET /api/v1/flows/{flow_id}/runs/{run_id}/events`: what happens in a run, as it happens.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use domain::caller::Caller;
 use domain::ids::ToolId;
 use futures_util::stream;
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use persistence::run_events::EventRow;
 use serde_json::json;
 use tokio::time::Instant;
@@ -20,16 +18,12 @@ use web::openapi::Missing;
 use web::{AsViewer, PathPair, Problem};
 use workflow::{FlowError, Flows};
 
-/// A comment keeps the connection through proxies.
-const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// The first and the longest pause between two looks, while nothing happens.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// Events that one look reads.
 const AT_ONCE: i64 = 200;
 /// Before the gateway ends a stream: the client comes back with `Last-Event-ID`.
 const LONGEST: Duration = Duration::from_secs(14 * 60);
-/// Tells proxies (nginx) not to collect the events.
-const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// A stream under way.
 struct Telling {
@@ -82,14 +76,9 @@ pub(crate) async fn stream_events(
     telling.look().await?;
     let events = stream::unfold(telling, async |mut telling| {
         let next = telling.next().await?;
-        Some((Ok::<_, Infallible>(next), telling))
+        Some((next, telling))
     });
-    let comments = KeepAlive::new().interval(COMMENT_EVERY).text("running");
-    let mut response = Sse::new(events).keep_alive(comments).into_response();
-    let headers = response.headers_mut();
-    headers.insert(UNBUFFERED, HeaderValue::from_static("no"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(web::events(events, "running"))
 }
 
 impl Telling {

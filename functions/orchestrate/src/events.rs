@@ -1,13 +1,11 @@
 //! A run as server-sent events.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use axum::response::sse::Event as Sent;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use orchestrator::{Ending, Event, OrchestrateError, Running};
 use serde_json::{Value, json};
 use web::Problem;
@@ -16,12 +14,6 @@ use crate::failed;
 
 /// How long the answer's head waits for the first event: a run that fails at once is a problem with its status.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
-
-/// A comment keeps the connection through proxies.
-const COMMENT_EVERY: Duration = Duration::from_secs(15);
-
-/// Tells proxies (nginx) not to collect the events.
-const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What is still to be told.
 struct Telling {
@@ -54,14 +46,9 @@ pub(crate) async fn answer(mut running: Running) -> Result<Response, Problem> {
     }
     let events = stream::unfold(telling, async |mut telling| {
         let next = telling.next().await?;
-        Some((Ok::<_, Infallible>(next), telling))
+        Some((next, telling))
     });
-    let comments = KeepAlive::new().interval(COMMENT_EVERY).text("working");
-    let mut response = Sse::new(events).keep_alive(comments).into_response();
-    let headers = response.headers_mut();
-    headers.insert(UNBUFFERED, HeaderValue::from_static("no"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(web::events(events, "working"))
 }
 
 impl Telling {

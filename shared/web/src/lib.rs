@@ -4,6 +4,7 @@ pub mod body;
 mod caller;
 pub mod cursor;
 pub mod etag;
+mod events;
 mod idempotency;
 pub mod openapi;
 mod page;
@@ -18,6 +19,7 @@ pub use caller::{
     AdminOf, AsAdmin, AsMember, AsViewer, Person, ViewerOf, WORKSPACE_HEADER, demand,
 };
 pub use etag::{IfMatch, IfNoneMatch, etag};
+pub use events::events;
 pub use idempotency::IdempotencyKey;
 pub use page::page;
 pub use path::{Path, PathPair, PathTriple};
