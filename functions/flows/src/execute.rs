@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::caller::Door;
 use domain::ids::ToolId;
+use domain::run::RunStatus;
 use http::StatusCode;
 use http::header::{HeaderValue, LOCATION};
 use serde_json::Value;
@@ -68,14 +69,23 @@ pub(crate) async fn execute(
     let started = flows.start(&caller, &id, request.input, options).await?;
     if let Some(wait) = prefer.wait {
         flows.wait(&caller, started.id, began + wait).await?;
-        let view = flows.run(&caller, &id, started.id, None, STEPS).await?;
+        let view = flows.run(&caller, &id, started.id, None, STEPS + 1).await?;
         if view.run.finished_at.is_some() {
             let run = RunView::new(view, STEPS);
             return Ok(located(&id, &started, Json(run).into_response()));
         }
     }
-    let view = flows.run(&caller, &id, started.id, None, 0).await?;
-    let told = RunStarted::new(&started, view.run.status);
+    let status = match started.existing {
+        true => {
+            flows
+                .run(&caller, &id, started.id, None, 0)
+                .await?
+                .run
+                .status
+        }
+        false => RunStatus::Running.to_string(),
+    };
+    let told = RunStarted::new(&started, status);
     Ok(located(&id, &started, web::accepted(told)))
 }
 
