@@ -10,7 +10,7 @@ use runtime::{Config, StartError};
 use serde_json::Value;
 use tokio::time::Instant;
 use vault::Vault;
-use workflow::{Flows, Worker};
+use workflow::Worker;
 
 /// Before Lambda ends an invocation, nothing may be under way: what is left by then is for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -22,10 +22,8 @@ pub struct FlowWorker {
     pub db: Db,
     /// The secrets, of which some chores are about.
     pub vault: Vault,
-    /// Works on deliveries.
+    /// Works on deliveries; has the runs.
     pub worker: Worker,
-    /// The runs.
-    pub flows: Flows,
 }
 
 impl FlowWorker {
@@ -42,12 +40,11 @@ impl FlowWorker {
         let registry = config.registry(&db)?;
         let vault = config.vault(&db)?;
         let executor = config.executor(&db, &registry, &vault)?;
-        let flows = Flows::new(db.clone(), registry, executor, config.flow_queue());
+        let flows = config.flows(&db, &registry, &executor);
         Ok(Self {
             db,
             vault,
-            worker: Worker::new(flows.clone()),
-            flows,
+            worker: Worker::new(flows),
         })
     }
 }

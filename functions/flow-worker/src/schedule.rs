@@ -42,7 +42,7 @@ async fn round(app: &FlowWorker) -> Round {
     if did {
         tracing::info!(?swept, "chores were done");
     }
-    match app.flows.sweep().await {
+    match app.worker.flows().sweep().await {
         Ok(flows) => {
             let moved = !flows.is_idle();
             if moved {

@@ -135,9 +135,10 @@ fn outcome(id: &ToolId, run: Uuid, end: Option<RunEnd>, to_model: bool) -> Resul
         Ok(RunStatus::Succeeded) => Ok(end.output.unwrap_or_default()),
         Ok(status @ (RunStatus::Failed | RunStatus::Cancelled)) => Err(failed(
             FailureCode::FlowFailed,
-            match status {
-                RunStatus::Failed => "The flow's run failed.".to_owned(),
-                _ => "The flow's run was cancelled.".to_owned(),
+            if status == RunStatus::Failed {
+                "The flow's run failed.".to_owned()
+            } else {
+                "The flow's run was cancelled.".to_owned()
             },
             "details.error says which step and why.",
         )

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use domain::caller::{Caller, Door, KeyGrant, Principal, Role};
 use domain::flow::StepView;
 use domain::ids::{ApiKeyId, ToolId, UserId, WorkspaceId};
-use domain::run::{Effect, Kind};
-use serde::Deserialize;
+use domain::run::{Effect, Kind, storable};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -152,4 +152,14 @@ pub(crate) fn read<T: for<'d> Deserialize<'d>>(
     reader.disable_recursion_limit();
     T::deserialize(&mut reader)
         .map_err(|error| persistence::Error::Corrupt(format!("{what} of a run: {error}")))
+}
+
+/// Writes what a door of the engine is told, as text that the database takes.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub(crate) fn write(value: &(impl Serialize + ?Sized)) -> Result<String, persistence::Error> {
+    serde_json::to_string(value)
+        .map(storable)
+        .map_err(|error| persistence::Error::Corrupt(error.to_string()))
 }

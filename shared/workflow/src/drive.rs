@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use domain::flow::{self, Flow, Scope, StepView};
 use domain::ids::ToolId;
-use domain::run::storable;
-
 use persistence::runs::{self, Turned};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -19,6 +17,7 @@ use uuid::Uuid;
 
 use crate::attempt::{Ended, Known, Scene};
 use crate::context::{self, Claimed, RunContext};
+use crate::flows::PARALLEL;
 use crate::outcome::{Outcome, StepResult};
 use crate::{Flows, Hint};
 
@@ -35,6 +34,18 @@ const PATIENCE: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
+/// What a worker tells the engine, and asks of it.
+#[derive(Clone, Copy, Default)]
+struct Ask<'a> {
+    /// Steps that messages named; none but in the first turn.
+    looks: Option<&'a [String]>,
+    results: &'a [StepResult],
+    /// What the run answers if it ends with these results.
+    output: Option<&'a str>,
+    /// Steps that this worker has in hand besides.
+    busy: u32,
+}
+
 impl Flows {
     /// Works on these steps of a run, and on what becomes ready by that, until there is nothing or `until` is near.
     ///
@@ -46,7 +57,11 @@ impl Flows {
         looks: &[String],
         until: Instant,
     ) -> Result<(), persistence::Error> {
-        let first = self.turn(run, looks, &[], None, until, true).await?;
+        let ask = Ask {
+            looks: Some(looks),
+            ..Ask::default()
+        };
+        let first = self.turn(run, ask, until).await?;
         let Some(known) = self.known(&first).await? else {
             return self.after(&first).await;
         };
@@ -87,10 +102,13 @@ impl Flows {
                 true => answer(&known, &views),
                 false => None,
             };
-            let busy = u32::try_from(under_way.len()).unwrap_or(u32::MAX);
-            turned = self
-                .persistent_turn(run, &results, output.as_deref(), until, busy)
-                .await?;
+            let ask = Ask {
+                looks: None,
+                results: &results,
+                output: output.as_deref(),
+                busy: u32::try_from(under_way.len()).unwrap_or(u32::MAX),
+            };
+            turned = self.persistent_turn(run, ask, until).await?;
             self.send_sleepers(run, &results).await;
         }
     }
@@ -99,17 +117,12 @@ impl Flows {
     async fn persistent_turn(
         &self,
         run: Uuid,
-        results: &[StepResult],
-        output: Option<&str>,
+        ask: Ask<'_>,
         until: Instant,
-        busy: u32,
     ) -> Result<Turned, persistence::Error> {
         let mut pauses = PATIENCE.iter();
         loop {
-            let most = self.parallel.saturating_sub(busy);
-            let turned = self
-                .turn_of(run, &[], results, output, until, most, false)
-                .await;
+            let turned = self.turn(run, ask, until).await;
             match (turned, pauses.next()) {
                 (Err(error), Some(pause)) if error.is_unavailable() => {
                     tracing::warn!(%run, %error, "results are not written down yet");
@@ -120,55 +133,30 @@ impl Flows {
         }
     }
 
+    /// One turn of a run. The first one is always claimed in: a fresh invocation has the most time that there is.
     async fn turn(
         &self,
         run: Uuid,
-        looks: &[String],
-        results: &[StepResult],
-        output: Option<&str>,
+        ask: Ask<'_>,
         until: Instant,
-        with_context: bool,
     ) -> Result<Turned, persistence::Error> {
-        self.turn_of(
-            run,
-            looks,
-            results,
-            output,
-            until,
-            self.parallel,
-            with_context,
-        )
-        .await
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "each is one of the door's own")]
-    async fn turn_of(
-        &self,
-        run: Uuid,
-        looks: &[String],
-        results: &[StepResult],
-        output: Option<&str>,
-        until: Instant,
-        most: u32,
-        with_context: bool,
-    ) -> Result<Turned, persistence::Error> {
-        let text = serde_json::to_string(results)
-            .map_err(|error| persistence::Error::Corrupt(error.to_string()))?;
-        let text = storable(text);
-        let enough = until.saturating_duration_since(Instant::now()) >= LEAST || with_context;
+        let is_first = ask.looks.is_some();
+        let enough = is_first || until.saturating_duration_since(Instant::now()) >= LEAST;
         let turn = runs::Turn {
             run,
-            looks,
-            results: &text,
-            output,
+            looks: ask.looks.unwrap_or_default(),
+            results: &context::write(ask.results)?,
+            output: ask.output,
             token: Uuid::new_v4(),
-            most: if enough { most } else { 0 },
+            most: if enough {
+                PARALLEL.saturating_sub(ask.busy)
+            } else {
+                0
+            },
             left: left(until),
             resend: self.resend,
-            with_context,
+            with_context: is_first,
         };
-        // Nobody closes it.
-        let _turn = self.turns.acquire().await;
         runs::advance(&self.db, &turn).await
     }
 
@@ -278,7 +266,7 @@ fn answer(known: &Known, views: &BTreeMap<String, StepView>) -> Option<String> {
             flow::output(flow, &scope).ok()?
         }
     };
-    serde_json::to_string(&output).ok().map(storable)
+    context::write(&output).ok()
 }
 
 fn claimed(turned: &Turned) -> Result<Vec<Claimed>, persistence::Error> {

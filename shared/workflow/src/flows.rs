@@ -7,7 +7,6 @@ use std::time::Duration;
 use executor::Executor;
 use persistence::Db;
 use registry::Registry;
-use tokio::sync::Semaphore;
 
 use crate::context::{self, Owed};
 use crate::{Hint, Queue};
@@ -25,9 +24,6 @@ pub struct Flows {
     pub(crate) executor: Executor,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) resend: Duration,
-    pub(crate) parallel: u32,
-    /// Turns wait for their run's lock, each with a connection in hand: others must get one meanwhile.
-    pub(crate) turns: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Flows {
@@ -41,15 +37,12 @@ impl fmt::Debug for Flows {
 impl Flows {
     /// Over these rooms.
     pub fn new(db: Db, registry: Registry, executor: Executor, queue: Arc<dyn Queue>) -> Self {
-        let turns = Semaphore::new((db.connections() / 2).max(1));
         Self {
             db,
             registry,
             executor,
             queue,
             resend: RESEND,
-            parallel: PARALLEL,
-            turns: Arc::new(turns),
         }
     }
 
@@ -57,16 +50,6 @@ impl Flows {
     #[must_use]
     pub fn resending_after(self, resend: Duration) -> Self {
         Self { resend, ..self }
-    }
-
-    /// The tools and flows that there are.
-    pub const fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    /// What runs a tool.
-    pub const fn executor(&self) -> &Executor {
-        &self.executor
     }
 
     /// Sends what a turn owes. What the queue does not take is left to the sweep.

@@ -11,8 +11,7 @@ use persistence::runs::{self, NewRun, Started};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::start::text;
-use crate::{FlowError, Flows, Hint, StartOptions};
+use crate::{Flows, Hint, StartOptions, context};
 
 /// The one step.
 const CALL: &str = "call";
@@ -80,9 +79,9 @@ impl Flows {
         let new = NewRun {
             id: run,
             flow: None,
-            pinned: &text(&json!({ id.as_str(): tool.version }))
-                .map_err(crate::call::not_started)?,
-            input: &text(&input).map_err(crate::call::not_started)?,
+            pinned: &context::write(&json!({ id.as_str(): tool.version }))
+                .map_err(ExecuteError::Database)?,
+            input: &context::write(&input).map_err(ExecuteError::Database)?,
             door: Door::Rest,
             idempotency_key: idempotency_key.as_deref(),
             input_hash: run::execution_hash(id.as_str(), &input),
@@ -91,12 +90,12 @@ impl Flows {
             parent: None,
             depth: 0,
             output_reads: &[CALL.to_owned()],
-            steps: &text(&[step]).map_err(crate::call::not_started)?,
+            steps: &context::write(&[step]).map_err(ExecuteError::Database)?,
         };
         let (principal, workspace) = (&caller.principal, caller.workspace_id);
         let started = runs::start(&self.db, principal, workspace, &new, self.resend)
             .await
-            .map_err(|error| crate::call::not_started(FlowError::Database(error)))?;
+            .map_err(ExecuteError::Database)?;
         match started {
             Started::New { .. } => {
                 let hint = Hint {

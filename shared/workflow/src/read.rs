@@ -9,6 +9,7 @@ use persistence::run_steps::{self, After, AttemptRow, StepRow};
 use persistence::runs::{self, Before, RunRow, RunSummary};
 use uuid::Uuid;
 
+use crate::steer::run_in;
 use crate::{FlowError, Flows};
 
 /// A run with a page of its steps.
@@ -61,10 +62,7 @@ impl Flows {
     ) -> Result<RunView, FlowError> {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
-        let found = runs::by_id(&mut tx, workspace, run).await?;
-        let row = found
-            .filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
-            .ok_or(FlowError::RunNotFound)?;
+        let row = run_in(&mut tx, caller, flow, run).await?;
         let steps = run_steps::page(&mut tx, workspace, run, after, limit).await?;
         let ids: Vec<String> = steps.iter().map(|step| step.step_id.clone()).collect();
         let attempts = run_steps::attempts(&mut tx, workspace, run, &ids).await?;
@@ -114,10 +112,7 @@ impl Flows {
     ) -> Result<(RunRow, Vec<EventRow>), FlowError> {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
-        let found = runs::by_id(&mut tx, workspace, run).await?;
-        let row = found
-            .filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
-            .ok_or(FlowError::RunNotFound)?;
+        let row = run_in(&mut tx, caller, flow, run).await?;
         let events = run_events::after(&mut tx, workspace, run, seq, limit).await?;
         tx.commit().await?;
         Ok((row, events))

@@ -7,13 +7,13 @@ use std::time::Duration;
 use domain::caller::{Caller, Door};
 use domain::flow::{Action, Flow};
 use domain::ids::ToolId;
-use domain::run::{self, Callee, Effect, Plan, storable};
+use domain::run::{self, Callee, Effect};
 use persistence::runs::{self, NewRun, Started};
 use registry::CompiledTool;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{FlowError, Flows, Hint};
+use crate::{FlowError, Flows, Hint, context};
 
 /// How a run is asked for.
 #[derive(Clone, Debug)]
@@ -46,14 +46,6 @@ pub(crate) struct Parent<'a> {
     pub(crate) pinned: &'a BTreeMap<ToolId, i32>,
     /// The run to be started.
     pub(crate) child: Uuid,
-}
-
-/// A flow in one version.
-pub(crate) struct Definition {
-    pub(crate) version: i32,
-    pub(crate) flow: Arc<Flow>,
-    /// As the catalog has it, with the compiled schema.
-    pub(crate) entry: Arc<CompiledTool>,
 }
 
 impl Flows {
@@ -92,19 +84,35 @@ impl Flows {
         parent: Option<Parent<'_>>,
     ) -> Result<StartedRun, FlowError> {
         let pinned = parent.as_ref().map(|parent| parent.pinned);
-        let defined = self.definition_for(caller, id, pinned).await?;
-        executor::accept(&defined.entry, &mut input, options.door)
-            .map_err(FlowError::InvalidInput)?;
+        let (entry, flow) = self.to_start(caller, id, pinned).await?;
+        executor::accept(&entry, &mut input, options.door).map_err(FlowError::InvalidInput)?;
         let run = parent
             .as_ref()
             .map_or_else(Uuid::now_v7, |parent| parent.child);
-        let (callees, versions) = self.callees(caller, &defined.flow, pinned).await?;
-        let plan = run::plan(run, &defined.flow, &|id| callees.get(id).copied())?;
-        let started = self
-            .write(
-                caller, id, &defined, run, &plan, &versions, &input, &options, parent,
-            )
-            .await?;
+        let (callees, versions) = self.callees(caller, &flow, pinned).await?;
+        let plan = run::plan(run, &flow, &|id| callees.get(id).copied())?;
+        let output_reads: Vec<String> = plan.output_reads.iter().map(ToString::to_string).collect();
+        let new = NewRun {
+            id: run,
+            flow: Some((id.as_str(), entry.version)),
+            pinned: &context::write(&versions)?,
+            input: &context::write(&input)?,
+            door: options.door,
+            idempotency_key: options.idempotency_key.as_deref(),
+            input_hash: run::input_hash(id.as_str(), &input),
+            timeout: Duration::from_millis(flow.timeout_ms),
+            // A run below another would wait for its own parent.
+            max_concurrency: match parent {
+                None => flow.max_concurrency,
+                Some(_) => None,
+            },
+            parent: parent.as_ref().map(|parent| (parent.run, parent.step)),
+            depth: parent.as_ref().map_or(0, |parent| parent.depth + 1),
+            output_reads: &output_reads,
+            steps: &context::write(&plan.steps)?,
+        };
+        let (principal, workspace) = (&caller.principal, caller.workspace_id);
+        let started = runs::start(&self.db, principal, workspace, &new, self.resend).await?;
         let (id, existing, held) = match started {
             Started::New { held } => (run, false, held),
             Started::Existing(id) => (id, true, false),
@@ -120,62 +128,19 @@ impl Flows {
         }
         Ok(StartedRun {
             id,
-            version: defined.version,
+            version: entry.version,
             existing,
             held,
         })
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the parts of one row")]
-    async fn write(
-        &self,
-        caller: &Caller,
-        id: &ToolId,
-        defined: &Definition,
-        run: Uuid,
-        plan: &Plan,
-        versions: &BTreeMap<ToolId, i32>,
-        input: &Value,
-        options: &StartOptions,
-        parent: Option<Parent<'_>>,
-    ) -> Result<Started, FlowError> {
-        let output_reads: Vec<String> = plan.output_reads.iter().map(ToString::to_string).collect();
-        let new = NewRun {
-            id: run,
-            flow: Some((id.as_str(), defined.version)),
-            pinned: &text(versions)?,
-            input: &text(input)?,
-            door: options.door,
-            idempotency_key: options.idempotency_key.as_deref(),
-            input_hash: run::input_hash(id.as_str(), input),
-            timeout: Duration::from_millis(defined.flow.timeout_ms),
-            // A run below another would wait for its own parent.
-            max_concurrency: match parent {
-                None => defined.flow.max_concurrency,
-                Some(_) => None,
-            },
-            parent: parent.as_ref().map(|parent| (parent.run, parent.step)),
-            depth: parent.as_ref().map_or(0, |parent| parent.depth + 1),
-            output_reads: &output_reads,
-            steps: &text(&plan.steps)?,
-        };
-        let started = runs::start(
-            &self.db,
-            &caller.principal,
-            caller.workspace_id,
-            &new,
-            self.resend,
-        );
-        Ok(started.await?)
-    }
-
     /// The flow as the catalog has it, or in the version that the run above pinned.
-    pub(crate) async fn definition_for(
+    async fn to_start(
         &self,
         caller: &Caller,
         id: &ToolId,
         pinned: Option<&BTreeMap<ToolId, i32>>,
-    ) -> Result<Definition, FlowError> {
+    ) -> Result<(Arc<CompiledTool>, Arc<Flow>), FlowError> {
         let entry = match pinned.and_then(|pinned| pinned.get(id)) {
             Some(version) => self.registry.flow_entry_at(caller, id, *version).await?,
             None => {
@@ -192,11 +157,7 @@ impl Flows {
         if !entry.config.enabled {
             return Err(FlowError::Disabled("The flow is disabled.".to_owned()));
         }
-        Ok(Definition {
-            version: entry.version,
-            flow,
-            entry,
-        })
+        Ok((entry, flow))
     }
 
     /// What a flow calls, as it is now or was pinned; and the versions of that and of everything below it.
@@ -280,11 +241,4 @@ fn callee(found: &CompiledTool) -> Callee {
         effect: executor::effect(found),
         timeout_ms: Some(executor::timeout_ms(found)),
     }
-}
-
-/// JSON text that the database takes.
-pub(crate) fn text(value: &impl serde::Serialize) -> Result<String, FlowError> {
-    serde_json::to_string(value)
-        .map(storable)
-        .map_err(|error| FlowError::Database(persistence::Error::Corrupt(error.to_string())))
 }

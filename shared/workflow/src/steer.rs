@@ -5,12 +5,11 @@ use domain::fault::Fault;
 use domain::flow::{Action, Wait};
 use domain::ids::ToolId;
 use domain::schema::Compiled;
-use persistence::runs;
+use persistence::{Tx, runs};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::start::text;
-use crate::{FlowError, Flows};
+use crate::{FlowError, Flows, context};
 
 /// An answer to a step that waits.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +119,7 @@ impl Flows {
             Some(faults) => FlowError::InvalidInput(faults),
             None => FlowError::NotWaiting,
         })?;
-        let payload = answer.payload.as_ref().map(text).transpose()?;
+        let payload = answer.payload.as_ref().map(context::write).transpose()?;
         let signal = runs::Signal {
             payload: payload.as_deref(),
             approved: answer.approved,
@@ -149,11 +148,22 @@ impl Flows {
     ) -> Result<runs::RunRow, FlowError> {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
-        let row = runs::by_id(&mut tx, workspace, run).await?;
+        let row = run_in(&mut tx, caller, flow, run).await?;
         tx.commit().await?;
-        row.filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
-            .ok_or(FlowError::RunNotFound)
+        Ok(row)
     }
+}
+
+/// The same within a transaction.
+pub(crate) async fn run_in(
+    tx: &mut Tx,
+    caller: &Caller,
+    flow: &ToolId,
+    run: Uuid,
+) -> Result<runs::RunRow, FlowError> {
+    let row = runs::by_id(tx, caller.workspace_id, run).await?;
+    row.filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
+        .ok_or(FlowError::RunNotFound)
 }
 
 /// Whether an answer is of the kind that a step waits for; `None`: it waits for nobody's answer.
