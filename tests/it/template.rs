@@ -279,7 +279,13 @@ fn no_role_reaches_everything() {
         assert!(*role == "FlowWorkerRole" || *actions == ["sqs:SendMessage"]);
     }
     let senders: Vec<&str> = queues.iter().map(|(role, ..)| *role).collect();
-    let expected = ["ToolsRole", "OrchestrateRole", "McpRole", "FlowWorkerRole"];
+    let expected = [
+        "ToolsRole",
+        "FlowsRole",
+        "OrchestrateRole",
+        "McpRole",
+        "FlowWorkerRole",
+    ];
     assert_eq!(senders, expected);
     // Who runs tools reads the tenants' secrets, the sweep finishes deletions, who manages them changes them: below the prefix,
     // and nowhere else.
