@@ -15,6 +15,7 @@ mod list;
 mod mutants;
 mod pinned;
 mod races;
+mod random;
 mod read;
 mod restore;
 mod resume;
