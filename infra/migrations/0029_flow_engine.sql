@@ -29,7 +29,9 @@ alter table orchestration.runs
     -- Steps that what it answers is made of.
     add column output_reads text[] not null default '{}',
     -- Whether the step that started it knows that it ended.
-    add column told boolean not null default true;
+    add column told boolean not null default true,
+    -- From its start, or from where it was resumed, to its deadline.
+    add column timeout_ms bigint not null default 2592000000 check (timeout_ms > 0);
 create index runs_active on orchestration.runs (workspace_id, flow_id, created_at) where finished_at is null;
 create index runs_untold on orchestration.runs (finished_at) where not told;
 create index runs_held on orchestration.runs (created_at) where not admitted and finished_at is null;
@@ -71,7 +73,12 @@ create table orchestration.run_steps (
     undo json,
     -- Counted at the claim, before the call: the fencing token.
     attempt int not null default 0 check (attempt >= 0),
+    -- Attempts that it may have, as the definition says.
+    tries int not null default 1 check (tries >= 1),
+    -- The attempt that is the last one if it fails by its own fault.
     max_attempts int not null default 1 check (max_attempts >= 1),
+    -- Attempts that were not its fault: its worker died, or the database was away.
+    spared int not null default 0 check (spared >= 0),
     -- The claim, so that a repeated one finds its own.
     worker uuid,
     -- Until when its worker may be busy with it. A step that sleeps, awaits a signal, its items or its run has none.
@@ -91,6 +98,7 @@ create table orchestration.run_steps (
     child_run_id uuid,
     input json,
     output json,
+    output_bytes int not null default 0,
     error json,
     -- The event with which it ended: the order of completion.
     done_seq bigint,
@@ -204,6 +212,9 @@ begin
     )::orchestration.turn;
 end
 $$;
+
+-- What a step may read, and a turn hand out, in bytes of JSON: four times what one step may come to.
+create function orchestration.most_read_bytes() returns int language sql immutable as $$ select 25165824 $$;
 
 create function orchestration.tell(inout t orchestration.turn, kind text, subject text, payload text default '{}')
 language plpgsql as $$
@@ -355,8 +366,6 @@ create function orchestration.finish_step(
 ) language plpgsql as $$
 declare
     p orchestration.run_steps;
-    gathered json;
-    failures json;
 begin
     t := orchestration.tell(
         t, 'step.' || ending, s.step_id,
@@ -367,6 +376,7 @@ begin
     set status = ending,
         input = coalesce(given, x.input),
         output = result,
+        output_bytes = coalesce(octet_length(result::text), 0),
         error = why,
         lease_until = null,
         awaits = false,
@@ -403,7 +413,8 @@ begin
         return;
     end if;
     if ending in ('failed', 'unknown') and (ending = 'unknown' or not s.handles) then
-        if s.parent_step_id is not null then
+        -- Whether an unknown item had its effect is a question to a person: the whole run stops for it.
+        if s.parent_step_id is not null and ending = 'failed' then
             select * into p
             from orchestration.run_steps x
             where x.workspace_id = t.workspace_id
@@ -455,26 +466,7 @@ begin
       and x.step_id = s.parent_step_id
     returning * into p;
     if p.children_open = 0 then
-        select json_agg(c.output order by c.item_index),
-            json_agg(json_build_object('index', c.item_index, 'error', c.error) order by c.item_index)
-                filter (where c.status = 'failed')
-        into gathered, failures
-        from orchestration.run_steps c
-        where c.workspace_id = t.workspace_id
-          and c.run_id = t.run_id
-          and c.parent_step_id = p.step_id
-          and c.kind <> 'compensation';
-        t := orchestration.finish_step(
-            t, p, case when p.children_failed > 0 then 'failed' else 'succeeded' end, gathered,
-            case when p.children_failed > 0 then
-                json_build_object(
-                    'code', 'items_failed',
-                    'message', p.children_failed || ' of ' || p.children || ' items failed.',
-                    'retryable', false,
-                    'items', failures
-                )
-            end
-        );
+        t := orchestration.join_items(t, p);
         return;
     end if;
     update orchestration.run_steps x
@@ -486,6 +478,55 @@ begin
     if found then
         t.ready := t.ready || (p.step_id || '[' || (p.next_child - 1) || ']');
     end if;
+end
+$$;
+
+-- All items of a for_each are through: their outputs in order are its own.
+create function orchestration.join_items(inout t orchestration.turn, p orchestration.run_steps) language plpgsql as $$
+declare
+    bytes bigint;
+    gathered json;
+    failures json;
+begin
+    select sum(c.output_bytes) into bytes
+    from orchestration.run_steps c
+    where c.workspace_id = t.workspace_id
+      and c.run_id = t.run_id
+      and c.parent_step_id = p.step_id
+      and c.kind <> 'compensation';
+    if bytes > orchestration.most_read_bytes() then
+        t := orchestration.finish_step(
+            t, p, 'failed', p.fallback,
+            json_build_object(
+                'code', 'output_too_large',
+                'message', 'The outputs of all items together have ' || bytes || ' bytes, at most '
+                    || orchestration.most_read_bytes() || ' are allowed.',
+                'hint', 'Let each item answer less: an output_mapping of its tool, or a flow of its own around it.',
+                'retryable', false
+            )
+        );
+        return;
+    end if;
+    select json_agg(c.output order by c.item_index),
+        json_agg(json_build_object('index', c.item_index, 'error', c.error) order by c.item_index)
+            filter (where c.status = 'failed')
+    into gathered, failures
+    from orchestration.run_steps c
+    where c.workspace_id = t.workspace_id
+      and c.run_id = t.run_id
+      and c.parent_step_id = p.step_id
+      and c.kind <> 'compensation';
+    t := orchestration.finish_step(
+        t, p, case when p.children_failed > 0 then 'failed' else 'succeeded' end, gathered,
+        case when p.children_failed > 0 then
+            json_build_object(
+                'code', 'items_failed',
+                'message', p.children_failed || ' of ' || p.children || ' items failed.',
+                'retryable', false,
+                'items', failures
+            )
+        end
+    );
 end
 $$;
 
@@ -625,18 +666,38 @@ begin
     perform orchestration.note_attempt(t, s, 'lease_expired', why, null);
     if (t.status = 'running' and s.kind <> 'compensation' or t.status = 'compensating' and s.kind = 'compensation')
         -- A worker that died is not the step's fault: some attempts more than those of its own failures.
-        and s.attempt < s.max_attempts + 4
+        and s.spared < 4
     then
         update orchestration.run_steps x
-        set status = 'ready', lease_until = null, enqueued_at = null, not_before = t.at, due_at = t.at, error = why
+        set status = 'ready', lease_until = null, enqueued_at = null, not_before = t.at, due_at = t.at, error = why,
+            spared = x.spared + 1
         where x.workspace_id = t.workspace_id
           and x.run_id = t.run_id
           and x.step_id = s.step_id;
         t := orchestration.tell(t, 'step.recovered', s.step_id, json_build_object('attempt', s.attempt)::text);
         t.ready := t.ready || s.step_id;
-    else
+    elsif s.effect = 'read' then
         t := orchestration.finish_step(t, s, 'failed', s.fallback, why);
+    else
+        -- It may have had its effect. Its key tells when it is asked again, so that nobody has to confirm it.
+        t := orchestration.finish_step(t, s, 'unknown', null, why);
     end if;
+end
+$$;
+
+-- Attempts of a step that was made, and removed when its run was resumed: a late worker of that time must find itself fenced.
+create function orchestration.attempts_before(t orchestration.turn, step text) returns int language plpgsql as $$
+begin
+    return coalesce(
+        (
+            select max(a.attempt)
+            from orchestration.step_attempts a
+            where a.workspace_id = t.workspace_id
+              and a.run_id = t.run_id
+              and a.step_id = step
+        ),
+        0
+    );
 end
 $$;
 
@@ -661,14 +722,16 @@ begin
         )
         insert into orchestration.run_steps
             (workspace_id, run_id, step_id, kind, status, position, effect, tool_id, call_key, timeout_ms, parent_step_id,
-             dependants, reads, deps_open, handles, max_attempts, not_before, due_at)
+             dependants, reads, deps_open, handles, attempt, tries, max_attempts, not_before, due_at)
         select t.workspace_id, t.run_id, d.step_id || '~compensate', 'compensation',
             case d.place when 1 then 'ready' else 'waiting' end, 1000000 + d.place,
             d.undo ->> 'effect', d.undo ->> 'tool_id', gen_random_uuid(), (d.undo ->> 'timeout_ms')::bigint, d.step_id,
             case when d.before is null then '{}' else array[d.before || '~compensate'] end,
             array(select json_array_elements_text(d.undo -> 'reads')),
-            (d.place > 1)::int, true, (d.undo ->> 'max_attempts')::int, t.at, t.at
-        from done d;
+            (d.place > 1)::int, true, b.attempt, (d.undo ->> 'max_attempts')::int,
+            b.attempt + (d.undo ->> 'max_attempts')::int, t.at, t.at
+        from done d
+        cross join lateral orchestration.attempts_before(t, d.step_id || '~compensate') as b (attempt);
         get diagnostics undone = row_count;
         if undone > 0 then
             t.status := 'compensating';
@@ -691,9 +754,12 @@ begin
         if t.output is null then
             -- What the whole run answers is computed by a worker, like a step.
             insert into orchestration.run_steps
-                (workspace_id, run_id, step_id, kind, status, position, effect, reads, not_before, due_at)
-            select t.workspace_id, t.run_id, '~output', 'output', 'ready', 2000000, 'read', r.output_reads, t.at, t.at
+                (workspace_id, run_id, step_id, kind, status, position, effect, reads, attempt, max_attempts, not_before,
+                 due_at)
+            select t.workspace_id, t.run_id, '~output', 'output', 'ready', 2000000, 'read', r.output_reads, b.attempt,
+                b.attempt + 1, t.at, t.at
             from orchestration.runs r
+            cross join lateral orchestration.attempts_before(t, '~output') as b (attempt)
             where r.id = t.run_id;
             t.open_steps := 1;
             t.ready := t.ready || '~output'::text;
@@ -773,17 +839,15 @@ begin
 end
 $$;
 
--- A claimed step, as its worker is told of it.
-create function orchestration.as_claimed(t orchestration.turn, c orchestration.run_steps) returns json
+-- A claimed step, as its worker is told of it; `rows`: those of the steps that it reads.
+create function orchestration.as_claimed(t orchestration.turn, c orchestration.run_steps, rows tid[]) returns json
 language plpgsql as $$
-declare
-    rows tid[] := orchestration.rows_of(t, c.reads);
 begin
     return json_build_object(
         'step_id', c.step_id,
         'kind', c.kind,
         'attempt', c.attempt,
-        'max_attempts', c.max_attempts,
+        'max_attempts', c.max_attempts + c.spared,
         'effect', c.effect,
         'tool_id', c.tool_id,
         'call_key', c.call_key,
@@ -813,19 +877,27 @@ begin
 end
 $$;
 
--- Claims ready steps for a worker: at most so many, in their order. The lease ends ten seconds after the step's deadline.
+-- Claims ready steps for a worker, in their order: at most so many, no more than are told in so many bytes, and past the first turn
+-- (`any_length` is false) only those that have their whole time left. The lease ends ten seconds after the step's deadline.
 create function orchestration.claim_ready(
-    inout t orchestration.turn, token uuid, most int, left_ms bigint, out claimed json
+    inout t orchestration.turn, token uuid, most int, left_ms bigint, any_length boolean, out claimed json
 ) language plpgsql as $$
 declare
     rows tid[];
-    mine text[];
+    taken orchestration.run_steps[];
+    c orchestration.run_steps;
+    bytes bigint := 0;
+    weight bigint;
+    mine text[] := '{}';
+    told json[] := '{}';
+    left_over text[] := '{}';
+    why json;
 begin
     if most <= 0 or cardinality(t.ready) = 0 then
         return;
     end if;
     rows := orchestration.rows_of(t, t.ready[1:most]);
-    with c as (
+    with d as (
         update orchestration.run_steps s
         set status = 'running',
             attempt = s.attempt + 1,
@@ -837,26 +909,59 @@ begin
         where s.ctid = any (rows)
           and s.status = 'ready'
           and s.not_before <= t.at
+          and (any_length or s.timeout_ms <= left_ms)
           and (s.kind = 'compensation') = (t.status = 'compensating')
         returning s
     )
-    select array_agg((c.s).step_id order by (c.s).position, (c.s).item_index),
-        json_agg(orchestration.as_claimed(t, c.s) order by (c.s).position, (c.s).item_index)
-    into mine, claimed
-    from c;
-    if mine is null then
+    select array_agg(d.s order by (d.s).position, (d.s).item_index) into taken from d;
+    if taken is null then
         return;
     end if;
-    t.seq := t.seq + cardinality(mine);
-    t.kinds := t.kinds || array_fill('step.running'::text, array[cardinality(mine)]);
-    t.subjects := t.subjects || mine;
-    t.payloads := t.payloads || array_fill('{}'::text, array[cardinality(mine)]);
+    foreach c in array taken loop
+        rows := orchestration.rows_of(t, c.reads);
+        select coalesce(sum(d.output_bytes), 0) into weight from orchestration.run_steps d where d.ctid = any (rows);
+        if weight > orchestration.most_read_bytes() then
+            why := json_build_object(
+                'code', 'input_too_large',
+                'message', 'The outputs that this step reads have ' || weight || ' bytes together, at most '
+                    || orchestration.most_read_bytes() || ' are allowed.',
+                'hint', 'Let transform steps before it keep what it needs.',
+                'retryable', false
+            );
+            perform orchestration.note_attempt(t, c, 'failed', why, null);
+            t := orchestration.finish_step(t, c, 'failed', c.fallback, why);
+        elsif bytes > 0 and bytes + weight > orchestration.most_read_bytes() then
+            left_over := left_over || c.step_id;
+        else
+            bytes := bytes + weight;
+            mine := mine || c.step_id;
+            told := told || orchestration.as_claimed(t, c, rows);
+        end if;
+    end loop;
+    if cardinality(left_over) > 0 then
+        rows := orchestration.rows_of(t, left_over);
+        update orchestration.run_steps s
+        set status = 'ready', attempt = s.attempt - 1, worker = null, lease_until = null, due_at = t.at, started_at = null
+        where s.ctid = any (rows);
+        -- One that could not be claimed may have failed the run.
+        if t.status not in ('running', 'compensating') then
+            t := orchestration.stop_steps(t);
+        end if;
+    end if;
     t.ready := array(
         select r.step_id
         from unnest(t.ready) with ordinality as r (step_id, n)
         where r.step_id <> all (mine)
         order by r.n
     );
+    if cardinality(mine) = 0 then
+        return;
+    end if;
+    claimed := array_to_json(told);
+    t.seq := t.seq + cardinality(mine);
+    t.kinds := t.kinds || array_fill('step.running'::text, array[cardinality(mine)]);
+    t.subjects := t.subjects || mine;
+    t.payloads := t.payloads || array_fill('{}'::text, array[cardinality(mine)]);
 end
 $$;
 

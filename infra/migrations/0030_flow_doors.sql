@@ -11,12 +11,22 @@ create function orchestration.start_run(
 declare
     token jsonb := claims;
     other orchestration.runs;
+    above orchestration.runs;
     begun timestamptz;
+    ends timestamptz;
     due timestamptz;
     n int;
 begin
     perform orchestration.require_member(token, workspace);
     held := false;
+    if parent_run is not null then
+        -- Nothing starts below a run that was cancelled: whoever cancels waits for this, or this sees it.
+        select * into above from orchestration.runs r where r.id = parent_run and r.workspace_id = workspace for share;
+        if above.status is distinct from 'running' then
+            outcome := 'over';
+            return;
+        end if;
+    end if;
     if most is not null then
         -- One start at a time of a flow that counts its runs.
         perform pg_advisory_xact_lock(hashtextextended(workspace::text || '/' || flow, 1));
@@ -27,18 +37,27 @@ begin
               and r.flow_id = flow
               and r.finished_at is null
               and r.admitted
+        ) or exists (
+            -- Whoever came before goes first.
+            select
+            from orchestration.runs r
+            where r.workspace_id = workspace
+              and r.flow_id = flow
+              and r.finished_at is null
+              and not r.admitted
         );
     end if;
     begun := clock_timestamp();
+    ends := least(begun + start_run.timeout_ms * interval '1 millisecond', above.deadline_at);
     due := case when held then 'infinity' else begun + resend_ms * interval '1 millisecond' end;
     insert into orchestration.runs
         (id, workspace_id, flow_id, flow_version, pinned, input, idempotency_key, input_hash, parent_run_id,
-         parent_step_id, depth, door, started_by, key_id, deadline_at, created_at, last_seq, admitted, most_runs,
-         output_reads)
+         parent_step_id, depth, door, started_by, key_id, timeout_ms, deadline_at, created_at, last_seq, admitted,
+         most_runs, output_reads)
     values
         (run, workspace, flow, version, pins, given, key_text, request, parent_run, parent_step, below, through,
-         (token ->> 'sub')::uuid, (token ->> 'key_id')::uuid, begun + start_run.timeout_ms * interval '1 millisecond',
-         begun, 1, not held, most, answer_reads)
+         (token ->> 'sub')::uuid, (token ->> 'key_id')::uuid, start_run.timeout_ms, ends, begun, 1, not held, most,
+         answer_reads)
     on conflict do nothing;
     if not found then
         select * into other
@@ -52,10 +71,10 @@ begin
     end if;
     insert into orchestration.run_steps
         (workspace_id, run_id, step_id, kind, status, position, effect, tool_id, call_key, timeout_ms, dependants, reads,
-         deps_open, always, handles, fallback, undo, max_attempts, input, not_before, enqueued_at, due_at, created_at)
+         deps_open, always, handles, fallback, undo, tries, max_attempts, input, not_before, enqueued_at, due_at, created_at)
     select workspace, run, s.step_id, s.kind, case s.needs when 0 then 'ready' else 'waiting' end, s.position, s.effect,
         s.tool_id, s.call_key, s.timeout_ms, s.dependants, s.reads, s.needs, s.always, s.handles, s.fallback, s.undo,
-        s.max_attempts, s.input, case when held then 'infinity' else begun end,
+        s.max_attempts, s.max_attempts, s.input, case when held then 'infinity' else begun end,
         case when s.needs = 0 and not held then begun end, due, begun
     from json_to_recordset(steps) as s (
         step_id text, kind text, position int, effect text, tool_id text, call_key uuid, timeout_ms bigint,
@@ -71,25 +90,49 @@ begin
 end
 $$;
 
--- Cancels a run and the runs of its steps. The caller holds no lock on a run below it.
+-- What two turns owe; either may be null.
+create function orchestration.both_owed(one json, other json) returns json language sql immutable as $$
+    select case
+        when one is null then other
+        when other is null then one
+        else (select json_agg(o.value) from (select * from json_array_elements(one) union all select * from json_array_elements(other)) as o (value))
+    end
+$$;
+
+-- Cancels a run and the runs below it; answers what to send. The caller holds no lock on a run below it. A run that is failing or
+-- cancelling already stays so, but the runs below it stop as well.
 create function orchestration.cancel_within(run uuid, why json, resend_ms bigint) returns json
 language plpgsql as $$
 declare
     r orchestration.runs;
     s orchestration.run_steps;
     t orchestration.turn;
+    below uuid;
     owed json;
 begin
     select * into r from orchestration.runs x where x.id = run for no key update;
-    if r.status is distinct from 'running' then
+    if r.status not in ('running', 'failing', 'cancelling') then
         return null;
     end if;
     t := orchestration.turn_of(r, resend_ms);
-    t.status := 'cancelling';
-    t.ends_as := 'cancelled';
-    t.error := why;
-    t := orchestration.tell(t, 'run.cancelling', null);
-    t := orchestration.stop_steps(t);
+    if t.status = 'running' then
+        t.status := 'cancelling';
+        t.ends_as := 'cancelled';
+        t.error := why;
+        t := orchestration.tell(t, 'run.cancelling', null);
+        t := orchestration.stop_steps(t);
+    end if;
+    -- By the runs, not by the steps: a step whose worker has not yet said that it started a run does not know it.
+    for below in
+        select x.id
+        from orchestration.runs x
+        where x.workspace_id = t.workspace_id
+          and x.parent_run_id = run
+          and x.finished_at is null
+        order by x.id
+    loop
+        owed := orchestration.both_owed(owed, orchestration.cancel_within(below, why, resend_ms));
+    end loop;
     for s in
         select *
         from orchestration.run_steps x
@@ -100,11 +143,10 @@ begin
           and x.lease_until is null
         order by x.step_id
     loop
-        perform orchestration.cancel_within(s.child_run_id, why, resend_ms);
         t := orchestration.wake_step(t, s);
     end loop;
     t := orchestration.settle_run(t);
-    owed := orchestration.owe(t);
+    owed := orchestration.both_owed(owed, orchestration.owe(t));
     perform orchestration.close_turn(t);
     return owed;
 end
@@ -127,8 +169,9 @@ $$;
 -- One turn of a run for a worker: applies results, looks at the steps that it was told of, claims what is ready.
 --
 -- Each result: {step_id, attempt, outcome, input, output, error, execution_id} and by outcome: `succeeded`, `failed`, `skipped`,
--- `unknown`; `retry` with delay_ms, and `spare` attempts where it was not the step's fault; `sleep` with delay_ms; `await` with delay_ms or none; `delegate` with child_run; `expand` with
--- children [{item, input, call_key}], window, child {kind, effect, max_attempts, undo}. A result whose attempt is not the row's is
+-- `unknown`; `retry` with delay_ms, and `spare` attempts where it was not the step's fault; `sleep` with delay_ms; `await` with
+-- delay_ms or none; `delegate` with child_run; `expand` with children [{item, input, call_key}], window, child {kind, effect,
+-- max_attempts, undo}; `stopped`: it did not begin, because its run is being stopped. A result whose attempt is not the row's is
 -- a late worker's: nothing of it is written. `run_output`, where given, is what the run answers if it ends here.
 create function orchestration.advance_run(
     run uuid, looks text[], results json, run_output json, token uuid, most int, left_ms bigint, resend_ms bigint,
@@ -142,13 +185,12 @@ declare
     t orchestration.turn;
     res record;
     taken record;
-    again text[] := '{}';
+    repeated boolean := false;
     open_before int;
     going boolean;
     retried bigint;
     allowed bigint;
     postponed bigint;
-    expired_owed json;
     look text;
 begin
     fenced := 0;
@@ -157,7 +199,7 @@ begin
         return;
     end if;
     if r.status = 'running' and r.deadline_at <= clock_timestamp() then
-        expired_owed := orchestration.expire_run(run, resend_ms);
+        owed := orchestration.expire_run(run, resend_ms);
         select * into r from orchestration.runs x where x.id = run;
     end if;
     t := orchestration.turn_of(r, resend_ms);
@@ -178,12 +220,13 @@ begin
         for no key update;
         if s.status is distinct from 'running' or s.attempt <> res.attempt or s.lease_until is null then
             fenced := fenced + 1;
-            again := again || s.dependants;
             continue;
         end if;
         going := t.status = 'running' and s.kind <> 'compensation' or t.status = 'compensating' and s.kind = 'compensation';
         case
-            when res.outcome = 'retry' and going and s.attempt < s.max_attempts + coalesce(res.spare, 0) then
+            when res.outcome = 'retry' and going
+                and (s.attempt < s.max_attempts + s.spared or s.spared < coalesce(res.spare, 0))
+            then
                 perform orchestration.note_attempt(t, s, 'retried', res.error, res.execution_id);
                 -- Retries are at most a tenth of a tool's calls per minute, or ten: what is above goes later.
                 select count(*) into retried
@@ -208,6 +251,7 @@ begin
                 set status = 'ready',
                     input = coalesce(res.input, x.input),
                     error = res.error,
+                    spared = x.spared + (res.spare > 0)::int,
                     lease_until = null,
                     not_before = t.at + (res.delay_ms + postponed) * interval '1 millisecond',
                     enqueued_at = case when postponed = 0 then t.at end,
@@ -240,18 +284,22 @@ begin
                     s.step_id, case when res.child_run is null then '{}' else json_build_object('run_id', res.child_run)::text end
                 );
                 if res.outcome = 'delegate' and t.status = 'cancelling' then
-                    perform orchestration.cancel_within(s.child_run_id, t.error::json, resend_ms);
+                    owed := orchestration.both_owed(
+                        owed, orchestration.cancel_within(s.child_run_id, t.error::json, resend_ms)
+                    );
                 end if;
                 t := orchestration.wake_step(t, s);
             when res.outcome = 'expand' and t.status = 'running' then
                 insert into orchestration.run_steps
                     (workspace_id, run_id, step_id, kind, status, position, effect, tool_id, call_key, timeout_ms,
-                     parent_step_id, item_index, item, handles, fallback, undo, max_attempts, input, not_before, due_at,
-                     created_at)
+                     parent_step_id, item_index, item, handles, fallback, undo, tries, max_attempts, input, not_before,
+                     due_at, created_at)
                 select t.workspace_id, run, s.step_id || '[' || (c.n - 1) || ']', res.child ->> 'kind',
                     case when c.n <= res."window" then 'ready' else 'waiting' end, s.position, res.child ->> 'effect',
-                    s.tool_id, c.call_key, s.timeout_ms, s.step_id, c.n - 1, c.item, s.handles, s.fallback,
-                    nullif((res.child -> 'undo')::text, 'null')::json, (res.child ->> 'max_attempts')::int, c.input, t.at, t.at, t.at
+                    -- An item of null is one: json_to_recordset makes SQL's null of it.
+                    s.tool_id, c.call_key, s.timeout_ms, s.step_id, c.n - 1, coalesce(c.item, 'null'), s.handles, s.fallback,
+                    nullif((res.child -> 'undo')::text, 'null')::json, (res.child ->> 'max_attempts')::int,
+                    (res.child ->> 'max_attempts')::int, c.input, t.at, t.at, t.at
                 from rows from (json_to_recordset(res.children) as (item json, input json, call_key uuid))
                     with ordinality as c (item, input, call_key, n);
                 get diagnostics open_before = row_count;
@@ -276,7 +324,7 @@ begin
                 t.ready := t.ready || array(
                     select s.step_id || '[' || i || ']' from generate_series(0, least(res."window", open_before) - 1) as i
                 );
-            when res.outcome in ('sleep', 'await', 'expand') then
+            when res.outcome in ('sleep', 'await', 'expand') or res.outcome = 'stopped' and t.status <> 'running' then
                 perform orchestration.note_attempt(t, s, 'cancelled', null, null);
                 t := orchestration.finish_step(t, s, 'cancelled', null, null, res.input);
             when res.outcome in ('succeeded', 'skipped') then
@@ -304,7 +352,7 @@ begin
         elsif s.status = 'running' and s.lease_until is null then
             t := orchestration.wake_step(t, s);
         elsif s.status = 'running' and s.worker = token then
-            again := again || s.step_id;
+            repeated := true;
         end if;
     end loop;
 
@@ -315,14 +363,17 @@ begin
     t := orchestration.settle_run(t);
     if r.admitted and t.status in ('running', 'compensating') then
         select x.t, x.claimed into taken
-        from orchestration.claim_ready(t, token, most, left_ms) as x;
+        from orchestration.claim_ready(t, token, most, left_ms, looks <> '{}') as x;
         t := taken.t;
         claimed := taken.claimed;
     end if;
-    if claimed is null and cardinality(again) > 0 then
-        claimed := orchestration.claimed_before(t, token, again);
+    -- The same turn may have been committed before, with its answer lost: what it claimed is still this worker's.
+    if fenced > 0 or repeated then
+        claimed := orchestration.claimed_before(t, token);
     end if;
-    owed := coalesce(orchestration.owe(t), expired_owed);
+    -- A step that was refused at its claim may have been the last one.
+    t := orchestration.settle_run(t);
+    owed := orchestration.both_owed(owed, orchestration.owe(t));
     perform orchestration.close_turn(t);
     state := t.status;
     if with_context then
@@ -384,7 +435,6 @@ declare
     r orchestration.runs;
     s orchestration.run_steps;
     t orchestration.turn;
-    expired_owed json;
     look text;
 begin
     recovered := 0;
@@ -395,7 +445,7 @@ begin
         return;
     end if;
     if r.status = 'running' and r.deadline_at <= clock_timestamp() then
-        expired_owed := orchestration.expire_run(run, resend_ms);
+        owed := orchestration.expire_run(run, resend_ms);
         select * into r from orchestration.runs x where x.id = run;
     end if;
     t := orchestration.turn_of(r, resend_ms);
@@ -426,7 +476,7 @@ begin
       and x.finished_at is not null
       and not x.told;
     t := orchestration.settle_run(t);
-    owed := coalesce(orchestration.owe(t), expired_owed);
+    owed := orchestration.both_owed(owed, orchestration.owe(t));
     perform orchestration.close_turn(t);
     state := t.status;
     if t.status in ('succeeded', 'failed', 'cancelled') then
@@ -491,15 +541,13 @@ $$;
 create function orchestration.flows_with_held_runs(most int) returns table (workspace_id uuid, flow_id text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-    select distinct h.workspace_id, h.flow_id
-    from (
-        select r.workspace_id, r.flow_id
-        from orchestration.runs r
-        where not r.admitted
-          and r.finished_at is null
-        order by r.created_at
-        limit most
-    ) as h;
+    select r.workspace_id, r.flow_id
+    from orchestration.runs r
+    where not r.admitted
+      and r.finished_at is null
+    group by r.workspace_id, r.flow_id
+    order by min(r.created_at)
+    limit most;
 end;
 
 -- Whether something will be due within the next minute, so that a sweeper had better stay; and its sign of life.
@@ -521,7 +569,7 @@ $$;
 
 -- A person cancels a run: after this has answered, no step of it is claimed.
 create function orchestration.cancel_run(
-    claims text, workspace uuid, run uuid, resend_ms bigint, out outcome text, out owed json
+    claims text, workspace uuid, run uuid, resend_ms bigint, out outcome text, out owed json, out admits boolean
 ) language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     r orchestration.runs;
@@ -533,14 +581,65 @@ begin
         return;
     end if;
     owed := orchestration.cancel_within(run, null, resend_ms);
-    select x.status into outcome from orchestration.runs x where x.id = run;
+    select x.status, x.finished_at is not null and x.most_runs is not null into outcome, admits
+    from orchestration.runs x
+    where x.id = run;
 end
 $$;
 
--- Makes a failed or cancelled run and the runs of its failed steps go on from where they stopped.
-create function orchestration.resume_within(
-    run uuid, confirmed text[], resend_ms bigint, out outcome text, out owed json, out unknown text[]
-) language plpgsql as $$
+-- Whether something that a run did was undone, or may have been: then it does not go on.
+create function orchestration.is_undone(r orchestration.runs) returns boolean language plpgsql as $$
+begin
+    return exists (
+        select
+        from orchestration.run_steps x
+        where x.workspace_id = r.workspace_id
+          and x.run_id = r.id
+          and (x.status = 'compensated' or x.kind = 'compensation' and x.status = 'unknown')
+    );
+end
+$$;
+
+-- Steps of a run that has ended, and of the runs below it that would go on with it, which must be confirmed by name and were not:
+-- `mail`, or `sub/mail` for the step `mail` of the run of the step `sub`. A lost worker's step that carries a key needs no word:
+-- it is asked again under that key.
+create function orchestration.unconfirmed(r orchestration.runs, confirmed text[], above text) returns text[]
+language plpgsql as $$
+declare
+    s orchestration.run_steps;
+    child orchestration.runs;
+    found_here text[];
+begin
+    select coalesce(array_agg(above || x.step_id order by x.position, x.item_index), '{}') into found_here
+    from orchestration.run_steps x
+    where x.workspace_id = r.workspace_id
+      and x.run_id = r.id
+      and x.status = 'unknown'
+      and x.error ->> 'code' is distinct from 'worker_lost'
+      and x.kind <> 'compensation'
+      and above || x.step_id <> all (confirmed);
+    for s in
+        select *
+        from orchestration.run_steps x
+        where x.workspace_id = r.workspace_id
+          and x.run_id = r.id
+          and x.child_run_id is not null
+          and (x.status = 'cancelled' or x.status = 'failed' and not x.handles)
+        order by x.position, x.item_index
+    loop
+        select * into child from orchestration.runs x where x.id = s.child_run_id;
+        if child.status in ('failed', 'cancelled') and not orchestration.is_undone(child) then
+            found_here := found_here || orchestration.unconfirmed(child, confirmed, above || s.step_id || '/');
+        end if;
+    end loop;
+    return found_here;
+end
+$$;
+
+-- Makes a failed or cancelled run and the runs of its failed steps go on from where they stopped. False: it cannot, what it did was
+-- undone.
+create function orchestration.resume_within(run uuid, resend_ms bigint, out resumed boolean, out owed json)
+language plpgsql as $$
 declare
     r orchestration.runs;
     s orchestration.run_steps;
@@ -548,37 +647,43 @@ declare
     below record;
 begin
     select * into r from orchestration.runs x where x.id = run for no key update;
-    if r.status not in ('failed', 'cancelled') then
-        outcome := 'not_stopped';
+    resumed := r.status not in ('failed', 'cancelled');
+    if resumed or orchestration.is_undone(r) then
         return;
     end if;
-    if exists (
-        select
-        from orchestration.run_steps x
-        where x.workspace_id = r.workspace_id
-          and x.run_id = run
-          and x.status = 'compensated'
-    ) then
-        outcome := 'compensated';
-        return;
-    end if;
-    select array_agg(x.step_id order by x.step_id) into unknown
-    from orchestration.run_steps x
-    where x.workspace_id = r.workspace_id
-      and x.run_id = run
-      and x.status = 'unknown'
-      and x.kind <> 'compensation'
-      and x.step_id <> all (confirmed);
-    if unknown is not null then
-        outcome := 'unconfirmed';
-        return;
+    resumed := true;
+    if r.most_runs is not null then
+        -- It takes its turn like one that starts.
+        perform pg_advisory_xact_lock(hashtextextended(r.workspace_id::text || '/' || r.flow_id, 1));
+        r.admitted := (
+            select count(*) < r.most_runs
+            from orchestration.runs x
+            where x.workspace_id = r.workspace_id
+              and x.flow_id = r.flow_id
+              and x.finished_at is null
+              and x.admitted
+        );
     end if;
     t := orchestration.turn_of(r, resend_ms);
     t.status := 'running';
     t.ends_as := null;
     t.output := null;
     t.error := null;
+    -- Before the runs below it, whose deadlines end with this one's.
+    update orchestration.runs x
+    set status = t.status,
+        finished_at = null,
+        told = true,
+        admitted = r.admitted,
+        deadline_at = least(
+            t.at + x.timeout_ms * interval '1 millisecond',
+            (select y.deadline_at from orchestration.runs y where y.id = x.parent_run_id)
+        )
+    where x.id = run;
     t := orchestration.tell(t, 'run.resumed', null);
+    if not r.admitted then
+        t := orchestration.tell(t, 'run.held', null);
+    end if;
     delete from orchestration.run_steps x
     where x.workspace_id = t.workspace_id
       and x.run_id = run
@@ -604,12 +709,17 @@ begin
         finished_at = null,
         done_seq = null,
         output = null,
-        -- A refusal would only be told again under its old key; one that may have had an effect keeps it.
+        output_bytes = 0,
+        -- A refusal would only be told again under its old key, and who confirms wants another call; one that may have had an
+        -- effect keeps it.
         call_key = case
-            when x.status = 'unknown' or x.error ->> 'retryable' = 'false' then gen_random_uuid()
+            when x.error ->> 'retryable' = 'false'
+                or x.status = 'unknown' and x.error ->> 'code' is distinct from 'worker_lost'
+            then gen_random_uuid()
             else x.call_key
         end,
-        max_attempts = x.attempt + x.max_attempts
+        spared = 0,
+        max_attempts = x.attempt + x.tries
     where x.workspace_id = t.workspace_id
       and x.run_id = run
       and (x.status in ('cancelled', 'unknown') or (x.status = 'failed' and not x.handles));
@@ -633,19 +743,20 @@ begin
         not_before = 'infinity',
         due_at = 'infinity',
         children_open = c.open,
+        children_failed = c.failed,
         next_child = coalesce(c.last, x.children - 1) + 1,
         error = null
     from (
-        select y.parent_step_id, count(*)::int as open,
-            max(y.item_index) filter (where y.place <= p.children_at_once) as last
+        select y.parent_step_id, count(*) filter (where y.is_open)::int as open,
+            count(*) filter (where y.status = 'failed')::int as failed,
+            max(y.item_index) filter (where y.is_open and y.place <= p.children_at_once) as last
         from (
-            select z.parent_step_id, z.item_index,
-                row_number() over (partition by z.parent_step_id order by z.item_index) as place
+            select z.parent_step_id, z.item_index, z.status, z.status = 'waiting' as is_open,
+                row_number() over (partition by z.parent_step_id, z.status = 'waiting' order by z.item_index) as place
             from orchestration.run_steps z
             where z.workspace_id = t.workspace_id
               and z.run_id = run
               and z.parent_step_id is not null
-              and z.status = 'waiting'
         ) as y
         join orchestration.run_steps p
             on p.workspace_id = t.workspace_id and p.run_id = run and p.step_id = y.parent_step_id
@@ -685,17 +796,15 @@ begin
           and x.child_run_id is not null
         order by x.step_id
     loop
-        select * into below from orchestration.resume_within(s.child_run_id, confirmed, resend_ms);
-        if below.outcome = 'resumed' or below.outcome = 'not_stopped' then
+        select * into below from orchestration.resume_within(s.child_run_id, resend_ms);
+        if below.resumed then
+            owed := orchestration.both_owed(owed, below.owed);
             update orchestration.run_steps x
             set status = 'running', not_before = 'infinity', due_at = 'infinity'
             where x.workspace_id = t.workspace_id
               and x.run_id = run
               and x.step_id = s.step_id;
             t.ready := array_remove(t.ready, s.step_id);
-        elsif below.outcome = 'unconfirmed' then
-            raise exception 'steps of the run % are unknown: %', s.child_run_id, below.unknown
-                using errcode = 'raise_exception', constraint = 'resume_unconfirmed';
         else
             update orchestration.run_steps x
             set child_run_id = null, call_key = gen_random_uuid()
@@ -709,34 +818,59 @@ begin
     where x.workspace_id = t.workspace_id
       and x.run_id = run
       and x.status in ('waiting', 'ready', 'running');
+    -- One whose last items ended while the run was stopping has only to be joined.
+    for s in
+        select *
+        from orchestration.run_steps x
+        where x.workspace_id = t.workspace_id
+          and x.run_id = run
+          and x.kind = 'map'
+          and x.status = 'running'
+          and x.children_open = 0
+        order by x.position
+    loop
+        t := orchestration.join_items(t, s);
+    end loop;
     t := orchestration.settle_run(t);
-    owed := orchestration.owe(t);
+    if r.admitted then
+        owed := orchestration.both_owed(owed, orchestration.owe(t));
+    else
+        update orchestration.run_steps x
+        set not_before = 'infinity', due_at = 'infinity'
+        where x.workspace_id = t.workspace_id
+          and x.run_id = run
+          and x.status in ('waiting', 'ready');
+    end if;
     perform orchestration.close_turn(t);
-    update orchestration.runs x
-    set finished_at = null,
-        told = true,
-        deadline_at = t.at + (x.deadline_at - x.created_at)
-    where x.id = run;
-    outcome := 'resumed';
 end
 $$;
 
+-- A person lets a run go on. `unknown`: steps that must be confirmed first, by these names; nothing was changed then. `state`: the
+-- run's, where it has not stopped.
 create function orchestration.resume_run(
     claims text, workspace uuid, run uuid, confirmed text[], resend_ms bigint,
-    out outcome text, out owed json, out unknown text[]
+    out outcome text, out owed json, out unknown text[], out state text
 ) language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     r orchestration.runs;
 begin
     perform orchestration.require_member(claims::jsonb, workspace);
     select * into r from orchestration.runs x where x.id = run and x.workspace_id = workspace for no key update;
+    state := r.status;
     if not found then
         outcome := 'not_found';
     elsif r.parent_run_id is not null then
         outcome := 'has_parent';
+    elsif r.status not in ('failed', 'cancelled') then
+        outcome := 'not_stopped';
+    elsif orchestration.is_undone(r) then
+        outcome := 'compensated';
     else
-        select x.outcome, x.owed, x.unknown into outcome, owed, unknown
-        from orchestration.resume_within(run, confirmed, resend_ms) as x;
+        unknown := orchestration.unconfirmed(r, confirmed, '');
+        outcome := case cardinality(unknown) when 0 then 'resumed' else 'unconfirmed' end;
+        if outcome = 'resumed' then
+            select x.owed into owed from orchestration.resume_within(run, resend_ms) as x;
+        end if;
     end if;
 end
 $$;
@@ -796,18 +930,20 @@ begin
 end
 $$;
 
--- Steps that this very claim has taken already: its answer was lost.
-create function orchestration.claimed_before(t orchestration.turn, token uuid, steps text[]) returns json
+-- Steps that this very claim has taken already: its answer was lost. It looks through the run, which is rare enough.
+create function orchestration.claimed_before(t orchestration.turn, token uuid) returns json
 language plpgsql as $$
 declare
-    rows tid[] := orchestration.rows_of(t, steps);
     claimed json;
 begin
-    select json_agg(orchestration.as_claimed(t, c)) into claimed
+    select json_agg(orchestration.as_claimed(t, c, orchestration.rows_of(t, c.reads)) order by c.position, c.item_index)
+    into claimed
     from orchestration.run_steps c
-    where c.ctid = any (rows)
+    where c.workspace_id = t.workspace_id
+      and c.run_id = t.run_id
       and c.status = 'running'
-      and c.worker = token;
+      and c.worker = token
+      and c.lease_until is not null;
     return claimed;
 end
 $$;
@@ -820,13 +956,21 @@ declare
 begin
     delete from orchestration.runs r
     where r.id in (
-        select x.id
-        from orchestration.runs x
-        where x.finished_at < now() - days * interval '1 day'
-          and x.parent_run_id is null
-        order by x.finished_at
-        limit most
-        for update skip locked
+        select y.id
+        from (
+            select x.id, sum(x.last_seq) over (order by x.finished_at, x.id) - x.last_seq as before
+            from (
+                select x.id, x.finished_at, x.last_seq
+                from orchestration.runs x
+                where x.finished_at < now() - days * interval '1 day'
+                  and x.parent_run_id is null
+                order by x.finished_at
+                limit most
+                for update skip locked
+            ) as x
+        ) as y
+        -- About as many rows as go within a statement's time; the next round goes on.
+        where y.before < 20000
     );
     get diagnostics gone = row_count;
     return gone;
@@ -845,7 +989,8 @@ begin
           and p.proname in (
               'turn_of', 'tell', 'stop_steps', 'fail_run', 'release', 'skip_from', 'finish_step', 'note_attempt', 'wake_step',
               'recover_step', 'settle_run', 'close_turn', 'run_context', 'claim_ready', 'as_claimed', 'rows_of', 'owe', 'cancel_within', 'expire_run',
-              'resume_within', 'claimed_before', 'start_run', 'advance_run', 'sweep_due', 'sweep_run', 'admit_runs',
+              'resume_within', 'claimed_before', 'join_items', 'most_read_bytes', 'attempts_before', 'both_owed', 'is_undone',
+              'unconfirmed', 'start_run', 'advance_run', 'sweep_due', 'sweep_run', 'admit_runs',
               'flows_with_held_runs', 'sweep_done', 'cancel_run', 'resume_run', 'signal_step', 'forget_runs'
           )
     loop

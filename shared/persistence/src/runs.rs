@@ -56,6 +56,8 @@ pub enum Started {
     Existing(Uuid),
     /// The key belongs to another request.
     Reused,
+    /// The run that starts it is being stopped, or has ended.
+    Over,
 }
 
 /// A turn of a run for a worker.
@@ -114,14 +116,28 @@ row! {
 }
 
 row! {
+    /// What came of cancelling.
+    pub struct Cancelled {
+        /// The run's state, or `not_found`.
+        pub outcome: Option<String>,
+        /// Steps that workers should be told of.
+        pub owed: Option<String>,
+        /// Other runs of the flow may begin.
+        pub admits: Option<bool>,
+    }
+}
+
+row! {
     /// What came of resuming.
     pub struct Resumed {
         /// How it went.
         pub outcome: Option<String>,
         /// Steps that workers should be told of.
         pub owed: Option<String>,
-        /// Steps that must be confirmed by name.
+        /// Steps that must be confirmed, by these names: `mail`, or `sub/mail` in the run of the step `sub`.
         pub unknown: Option<Vec<String>>,
+        /// The run's state when it was asked for.
+        pub state: Option<String>,
     }
 }
 
@@ -237,11 +253,11 @@ const ADVANCE: &str = "
     from orchestration.advance_run($1, $2, $3::text::json, $4::text::json, $5, $6, $7, $8, $9) as a";
 
 const CANCEL: &str = "
-    select c.outcome, c.owed::text as owed
+    select c.outcome, c.owed::text as owed, c.admits
     from orchestration.cancel_run($1, $2, $3, $4) as c";
 
 const RESUME: &str = "
-    select r.outcome, r.owed::text as owed, r.unknown
+    select r.outcome, r.owed::text as owed, r.unknown, r.state
     from orchestration.resume_run($1, $2, $3, $4, $5) as r";
 
 const SIGNAL: &str = "
@@ -276,7 +292,7 @@ const END: &str = "
 pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("runs::start", START, Authenticator, StartedRow),
     statement!("runs::advance", ADVANCE, Authenticator, Turned),
-    statement!("runs::cancel", CANCEL, Authenticator, Changed),
+    statement!("runs::cancel", CANCEL, Authenticator, Cancelled),
     statement!("runs::resume", RESUME, Authenticator, Resumed),
     statement!("runs::signal", SIGNAL, Authenticator, Changed),
     statement!("runs::by_id", BY_ID, Authenticated, RunRow),
@@ -325,6 +341,7 @@ pub async fn start(
         }),
         (Some("existing"), Some(run)) => Ok(Started::Existing(run)),
         (Some("reused"), _) => Ok(Started::Reused),
+        (Some("over"), _) => Ok(Started::Over),
         (other, _) => Err(Error::Corrupt(format!("start_run answered {other:?}"))),
     }
 }
@@ -349,8 +366,7 @@ pub async fn advance(db: &Db, turn: &Turn<'_>) -> Result<Turned, Error> {
     .await
 }
 
-/// Cancels a run and the runs below it. After this, no step of them is claimed. The outcome is the run's state, or
-/// `not_found`.
+/// Cancels a run and the runs below it. After this, no step of them is claimed and no run begins below them.
 ///
 /// # Errors
 /// [`Error::Forbidden`] below member; the database's.
@@ -360,10 +376,10 @@ pub async fn cancel(
     workspace: WorkspaceId,
     run: Uuid,
     resend: Duration,
-) -> Result<Changed, Error> {
+) -> Result<Cancelled, Error> {
     let claims = principal.claims(Some(workspace));
     db.once_row(|| {
-        query_as::<_, Changed>(CANCEL)
+        query_as::<_, Cancelled>(CANCEL)
             .bind(claims.as_str())
             .bind(workspace.0)
             .bind(run)
@@ -373,10 +389,10 @@ pub async fn cancel(
 }
 
 /// Lets a failed or cancelled run go on; `confirmed` names steps whose outcome is unknown and which may be called again.
+/// Outcomes: `resumed`, `not_stopped`, `compensated`, `has_parent`, `unconfirmed`, `not_found`.
 ///
 /// # Errors
-/// [`Error::Forbidden`] below member; [`Error::Conflict`] on `resume_unconfirmed` when a run below has such steps; the
-/// database's.
+/// [`Error::Forbidden`] below member; the database's.
 pub async fn resume(
     db: &Db,
     principal: &Principal,

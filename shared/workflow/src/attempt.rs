@@ -11,6 +11,7 @@ use domain::ids::ToolId;
 use domain::run::{Effect, Kind, OUTPUT_STEP, Undo, call_key, child_run, pause_ms};
 use executor::{Asked, ExecuteError, ExecuteOptions};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::context::{Claimed, RunContext};
@@ -22,6 +23,10 @@ use crate::{FlowError, Flows};
 const SPARE_ATTEMPTS: u32 = 10;
 /// Pause before such an attempt, in milliseconds, at most and doubled each time.
 const SPARE_BACKOFF_MS: u64 = 500;
+/// Leases last ten seconds longer than their step; of these, what may go by before it begins.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// Less time than this is not worth a beginning, unless the step has no more.
+const LEAST_TIME: Duration = Duration::from_secs(1);
 /// Flows call one another so deep at most.
 const MAX_DEPTH: u16 = 8;
 
@@ -40,6 +45,25 @@ pub(crate) struct Known {
     pub(crate) flow: Option<Arc<Flow>>,
     /// What expressions see as `run`.
     pub(crate) shown: Value,
+}
+
+/// When steps were claimed, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    /// Before the claim was asked for, which is before its lease began.
+    pub(crate) asked: Instant,
+    /// The worker's time for one step, as the engine was told it.
+    pub(crate) left: Duration,
+}
+
+impl Claim {
+    /// Time for a step that begins now, so that it is written down before its lease ends; `None` when that is over, or as good as.
+    fn time(self, timeout: Duration) -> Option<Duration> {
+        let wanted = timeout.min(self.left);
+        let late = self.asked.elapsed().saturating_sub(LEASE_MARGIN);
+        let time = wanted.saturating_sub(late);
+        (time >= wanted.min(LEAST_TIME)).then_some(time)
+    }
 }
 
 /// An attempt that ended, and with which view others will see it.
@@ -67,10 +91,14 @@ impl From<Outcome> for Made {
 }
 
 impl Scene {
-    /// Runs a claimed step for at most that long.
-    pub(crate) async fn attempt(self, mut step: Claimed, left: Duration) -> Ended {
+    /// Runs a claimed step for as long as its claim lasts.
+    pub(crate) async fn attempt(self, mut step: Claimed, claim: Claim) -> Ended {
         let reads = step.reads();
-        let made = self.made(&step, &reads, left).await;
+        let made = match claim.time(Duration::from_millis(step.timeout_ms)) {
+            Some(time) => self.made(&step, &reads, time).await,
+            // Another worker may have it by now.
+            None => later("Its worker came to it too late.", step.attempt).into(),
+        };
         Ended {
             result: StepResult {
                 step_id: step.step_id,
@@ -87,11 +115,11 @@ impl Scene {
         &self,
         step: &Claimed,
         reads: &BTreeMap<String, StepView>,
-        left: Duration,
+        time: Duration,
     ) -> Made {
         let scope = self.scope(reads);
         let Some(flow) = self.known.flow.as_deref() else {
-            return self.owed(step, reads, left).await;
+            return self.owed(step, reads, time).await;
         };
         if step.kind == Kind::Output {
             return match flow::output(flow, &scope) {
@@ -113,19 +141,19 @@ impl Scene {
             .into();
         };
         if step.undoes.is_some() {
-            return self.undo(step, defined, reads, left).await;
+            return self.undo(step, defined, reads, time).await;
         }
         // An item's input was made when its for_each was.
         if let (Some(_), Some(input)) = (&step.parent_step_id, &step.input) {
             return match &defined.action {
                 Action::Flow { flow, .. } => self.delegate(step, flow, input.clone()).await,
                 Action::Tool { .. } | Action::Transform(_) | Action::Wait(_) => {
-                    self.call(step, Some(defined), input.clone(), left).await
+                    self.call(step, Some(defined), input.clone(), time).await
                 }
             };
         }
         match flow::work(defined, &scope) {
-            Ok(work) => self.worked(step, defined, work, left).await,
+            Ok(work) => self.worked(step, defined, work, time).await,
             Err(unrendered) => expression_failed(&unrendered, &step.step_id).into(),
         }
     }
@@ -140,11 +168,11 @@ impl Scene {
         }
     }
 
-    async fn worked(&self, step: &Claimed, defined: &Step, work: Work, left: Duration) -> Made {
+    async fn worked(&self, step: &Claimed, defined: &Step, work: Work, time: Duration) -> Made {
         match work {
             Work::Skip => Outcome::Skipped.into(),
             Work::Done(output) => Outcome::Succeeded { output }.into(),
-            Work::Call { input, .. } => self.call(step, Some(defined), input, left).await,
+            Work::Call { input, .. } => self.call(step, Some(defined), input, time).await,
             Work::Run { flow, input } => self.delegate(step, &flow, input).await,
             Work::Sleep(duration) => Outcome::Sleep {
                 output: json!({ "waited_ms": duration.as_millis() }),
@@ -161,7 +189,7 @@ impl Scene {
 
     /// The items of a `for_each`, as steps of their own.
     async fn expand(&self, step: &Claimed, defined: &Step, items: Vec<flow::Item>) -> Outcome {
-        let rules = match self.child_rules(defined).await {
+        let rules = match self.child_rules(defined, step.attempt).await {
             Ok(rules) => rules,
             Err(outcome) => return outcome,
         };
@@ -181,11 +209,11 @@ impl Scene {
         }
     }
 
-    async fn child_rules(&self, defined: &Step) -> Result<ChildRules, Outcome> {
+    async fn child_rules(&self, defined: &Step, attempt: u32) -> Result<ChildRules, Outcome> {
         let (kind, effect) = match &defined.action {
             Action::Flow { .. } => (Kind::Flow, Effect::Read),
             Action::Tool { tool, .. } => {
-                let tool = self.pinned_tool(tool).await?;
+                let tool = self.pinned_tool(tool, attempt).await?;
                 (Kind::Tool, executor::effect(&tool))
             }
             Action::Transform(_) | Action::Wait(_) => (Kind::Transform, Effect::Read),
@@ -193,7 +221,7 @@ impl Scene {
         let undo = match &defined.compensate {
             None => None,
             Some(compensation) => {
-                let tool = self.pinned_tool(&compensation.tool).await?;
+                let tool = self.pinned_tool(&compensation.tool, attempt).await?;
                 Some(Undo::of(
                     compensation,
                     executor::effect(&tool),
@@ -215,7 +243,7 @@ impl Scene {
         step: &Claimed,
         defined: &Step,
         reads: &BTreeMap<String, StepView>,
-        left: Duration,
+        time: Duration,
     ) -> Made {
         let Some(undone) = &step.undoes else {
             return Outcome::Skipped.into();
@@ -233,7 +261,7 @@ impl Scene {
             ..self.scope(&seen)
         };
         match flow::undo(defined, &scope) {
-            Ok(input) => self.call(step, None, input, left).await,
+            Ok(input) => self.call(step, None, input, time).await,
             Err(unrendered) => expression_failed(&unrendered, &step.step_id).into(),
         }
     }
@@ -243,7 +271,7 @@ impl Scene {
         &self,
         step: &Claimed,
         reads: &BTreeMap<String, StepView>,
-        left: Duration,
+        time: Duration,
     ) -> Made {
         if step.step_id == OUTPUT_STEP {
             let call = reads.values().next();
@@ -251,7 +279,7 @@ impl Scene {
             return Outcome::Succeeded { output }.into();
         }
         let input = step.input.clone().unwrap_or_else(|| json!({}));
-        self.call(step, None, input, left).await
+        self.call(step, None, input, time).await
     }
 
     /// A call of a tool, in the version that the run pinned.
@@ -260,7 +288,7 @@ impl Scene {
         step: &Claimed,
         defined: Option<&Step>,
         input: Value,
-        left: Duration,
+        time: Duration,
     ) -> Made {
         let made = |outcome: Outcome, execution_id| Made {
             outcome,
@@ -273,13 +301,13 @@ impl Scene {
         let Some(id) = &step.tool_id else {
             return made(Outcome::Skipped, None);
         };
-        let tool = match self.pinned_tool_as(&caller, id).await {
+        let tool = match self.pinned_tool_as(&caller, id, step.attempt).await {
             Ok(tool) => tool,
             Err(outcome) => return made(outcome, None),
         };
         let options = ExecuteOptions {
             idempotency_key: self.key(step),
-            deadline: Some(left.min(Duration::from_millis(step.timeout_ms))),
+            deadline: Some(time),
             asked: Some(Asked {
                 run_id: Some(self.known.context.id),
                 call_id: step.step_id.clone(),
@@ -325,15 +353,20 @@ impl Scene {
         }
     }
 
-    async fn pinned_tool(&self, id: &ToolId) -> Result<Arc<registry::CompiledTool>, Outcome> {
+    async fn pinned_tool(
+        &self,
+        id: &ToolId,
+        attempt: u32,
+    ) -> Result<Arc<registry::CompiledTool>, Outcome> {
         let caller = self.known.context.caller().ok_or_else(not_permitted)?;
-        self.pinned_tool_as(&caller, id).await
+        self.pinned_tool_as(&caller, id, attempt).await
     }
 
     async fn pinned_tool_as(
         &self,
         caller: &Caller,
         id: &ToolId,
+        attempt: u32,
     ) -> Result<Arc<registry::CompiledTool>, Outcome> {
         let Some(version) = self.known.context.pinned.get(id) else {
             return Err(gone(id));
@@ -341,7 +374,7 @@ impl Scene {
         match self.flows.registry.tool_at(caller, id, *version).await {
             Ok(tool) => Ok(tool),
             Err(registry::Error::NotFound) => Err(gone(id)),
-            Err(error) => Err(later(&error.to_string(), 1)),
+            Err(error) => Err(later(&error.to_string(), attempt)),
         }
     }
 
@@ -386,6 +419,7 @@ impl Scene {
             Err(FlowError::InvalidInput(faults)) => Outcome::Failed {
                 error: with_faults(&faults),
             },
+            Err(FlowError::ParentStopped) => Outcome::Stopped,
             Err(FlowError::Database(error)) => later(&error.to_string(), step.attempt),
             Err(error) => Outcome::failed(
                 "flow_not_started",
@@ -437,17 +471,12 @@ fn refused(step: &Claimed, refusal: &ExecuteError) -> Outcome {
             refusal.to_string(),
             "Start a new run.",
         ),
-        ExecuteError::InProgress { retry_after }
-        | ExecuteError::QuotaExceeded { retry_after, .. } => Outcome::Retry {
-            error: error(
-                "quota_exceeded",
-                refusal.to_string(),
-                "It is tried again.",
-                true,
-            ),
-            delay_ms: pause_ms(1_000, step.attempt, Some(millis(*retry_after)), chance()),
-            spare: SPARE_ATTEMPTS,
-        },
+        ExecuteError::InProgress { retry_after } => {
+            not_yet("call_in_progress", step, refusal, *retry_after)
+        }
+        ExecuteError::QuotaExceeded { retry_after, .. } => {
+            not_yet("quota_exceeded", step, refusal, *retry_after)
+        }
         ExecuteError::NothingToShow
         | ExecuteError::NothingToVerify
         | ExecuteError::Database(_)
@@ -456,8 +485,17 @@ fn refused(step: &Claimed, refusal: &ExecuteError) -> Outcome {
     }
 }
 
+/// Nothing was sent, and it is known when it may be.
+fn not_yet(code: &str, step: &Claimed, refusal: &ExecuteError, after: Duration) -> Outcome {
+    Outcome::Retry {
+        error: error(code, refusal.to_string(), "It is tried again.", true),
+        delay_ms: pause_ms(1_000, step.attempt, Some(millis(after)), chance()),
+        spare: SPARE_ATTEMPTS,
+    }
+}
+
 /// Nothing was sent, and it is none of the step's doing.
-fn later(why: &str, attempt: u32) -> Outcome {
+pub(crate) fn later(why: &str, attempt: u32) -> Outcome {
     Outcome::Retry {
         error: error("unavailable", why.to_owned(), "It is tried again.", true),
         delay_ms: pause_ms(SPARE_BACKOFF_MS, attempt, None, chance()),

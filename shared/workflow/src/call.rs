@@ -175,6 +175,7 @@ pub(crate) fn not_started(error: FlowError) -> ExecuteError {
         | FlowError::Compensated
         | FlowError::Unconfirmed(_)
         | FlowError::HasParent
+        | FlowError::ParentStopped
         | FlowError::Answered
         | FlowError::NotWaiting) => {
             ExecuteError::Database(persistence::Error::Corrupt(error.to_string()))

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::attempt::{Ended, Known, Scene};
+use crate::attempt::{self, Claim, Ended, Known, Scene};
 use crate::context::{self, Claimed, RunContext};
 use crate::flows::PARALLEL;
 use crate::outcome::{Outcome, StepResult};
@@ -34,16 +34,34 @@ const PATIENCE: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
+/// Results of one turn together, in bytes of JSON, unless one alone has more.
+const MOST_WRITTEN: usize = 8 * 1024 * 1024;
+/// Outputs that are kept for what the run answers, in bytes of JSON; beyond that it is made by a step of its own.
+const MOST_KEPT: usize = 8 * 1024 * 1024;
+
 /// What a worker tells the engine, and asks of it.
 #[derive(Clone, Copy, Default)]
 struct Ask<'a> {
     /// Steps that messages named; none but in the first turn.
     looks: Option<&'a [String]>,
-    results: &'a [StepResult],
+    results: &'a [Written],
     /// What the run answers if it ends with these results.
     output: Option<&'a str>,
     /// Steps that this worker has in hand besides.
     busy: u32,
+}
+
+/// A result as the engine is told of it.
+struct Written {
+    text: String,
+    /// It is looked at again after so long.
+    again: Option<(Hint, Duration)>,
+}
+
+/// A turn, and the claim of the steps that came with it.
+struct Taken {
+    turned: Turned,
+    claim: Claim,
 }
 
 impl Flows {
@@ -62,55 +80,160 @@ impl Flows {
             ..Ask::default()
         };
         let first = self.turn(run, ask, until).await?;
-        let Some(known) = self.known(&first).await? else {
-            return self.after(&first).await;
+        let Some(text) = &first.turned.context else {
+            return Ok(());
         };
-        let known = Arc::new(known);
+        let context: RunContext = context::read("the context", text)?;
+        if first.turned.claimed.is_none() {
+            self.after(&first.turned, &context).await;
+            return Ok(());
+        }
+        let known = match self.known(context).await {
+            Ok(known) => Arc::new(known),
+            Err(error) => {
+                self.give_back(run, &first.turned, until, &error).await?;
+                return Err(error);
+            }
+        };
+        let mut under_way = JoinSet::new();
+        let driven = self
+            .drive_on(run, known, first, &mut under_way, until)
+            .await;
+        // Calls that are under way are not cut off: what they came to is at least in the ledger of keyed calls.
+        while under_way.join_next().await.is_some() {}
+        driven
+    }
+
+    async fn drive_on(
+        &self,
+        run: Uuid,
+        known: Arc<Known>,
+        first: Taken,
+        under_way: &mut JoinSet<Ended>,
+        until: Instant,
+    ) -> Result<(), persistence::Error> {
         let scene = Scene {
             flows: self.clone(),
             known: Arc::clone(&known),
         };
-        let mut views = BTreeMap::new();
-        let mut under_way = JoinSet::new();
-        let mut turned = first;
+        let mut seen = Seen::of(&known.context);
+        let mut taken = first;
+        let mut written: Vec<Written> = Vec::new();
         loop {
-            for step in claimed(&turned)? {
-                under_way.spawn(scene.clone().attempt(step, left(until)));
+            for step in claimed(&taken.turned)? {
+                under_way.spawn(scene.clone().attempt(step, taken.claim));
             }
-            self.after(&turned).await?;
-            if let (Some(true), Some(flow)) = (turned.admits, &known.context.flow_id) {
-                self.admit(known.context.workspace_id, flow.as_str())
-                    .await?;
+            self.after(&taken.turned, &known.context).await;
+            for (hint, delay) in written.drain(..).filter_map(|written| written.again) {
+                self.send_later(hint, delay).await;
             }
-            let Some(first) = under_way.join_next().await else {
+            let mut next = under_way.join_next().await;
+            if next.is_none() {
                 return Ok(());
-            };
-            let mut ended = vec![first];
-            while let Some(another) = under_way.try_join_next() {
-                ended.push(another);
             }
-            let mut results = Vec::with_capacity(ended.len());
-            for ended in ended {
+            let mut bytes = 0;
+            while let Some(ended) = next {
                 match ended {
-                    Ok(ended) => results.push(keep(ended, &mut views)),
+                    Ok(ended) => {
+                        let result = write(run, &ended.result)?;
+                        bytes += result.text.len();
+                        seen.keep(ended, result.text.len());
+                        written.push(result);
+                    }
                     Err(error) => {
                         tracing::error!(%run, %error, "a step broke; its lease will end");
                     }
                 }
+                if bytes > MOST_WRITTEN {
+                    break;
+                }
+                next = under_way.try_join_next();
             }
             let output = match under_way.is_empty() {
-                true => answer(&known, &views),
+                true => seen.answer(&known),
                 false => None,
             };
             let ask = Ask {
                 looks: None,
-                results: &results,
+                results: &written,
                 output: output.as_deref(),
                 busy: u32::try_from(under_way.len()).unwrap_or(u32::MAX),
             };
-            turned = self.persistent_turn(run, ask, until).await?;
-            self.send_sleepers(run, &results).await;
+            taken = match self.persistent_turn(run, ask, until).await {
+                // Something about one of them; the others must not be lost with it.
+                Err(error) if written.len() > 1 && !error.is_unavailable() => {
+                    tracing::error!(%run, %error, "results are written down one by one");
+                    self.one_by_one(run, &known, &written, until).await?
+                }
+                taken => taken?,
+            };
+            if taken.turned.fenced != Some(0) {
+                // Another worker has had some of these steps, and may have come to something else.
+                seen = Seen::of(&known.context);
+            }
         }
+    }
+
+    /// Writes each result down by itself; what becomes ready is left to others. The last turn's answer.
+    async fn one_by_one(
+        &self,
+        run: Uuid,
+        known: &Known,
+        written: &[Written],
+        until: Instant,
+    ) -> Result<Taken, persistence::Error> {
+        let mut last = Ok(None);
+        for one in written {
+            let ask = Ask {
+                results: std::slice::from_ref(one),
+                busy: PARALLEL,
+                ..Ask::default()
+            };
+            match self.persistent_turn(run, ask, until).await {
+                Ok(taken) => {
+                    self.after(&taken.turned, &known.context).await;
+                    last = Ok(Some(taken));
+                }
+                Err(error) => {
+                    tracing::error!(%run, %error, "a result is not written down; its lease will end");
+                    last = last.and_then(|taken: Option<Taken>| match taken {
+                        Some(taken) => Ok(Some(taken)),
+                        None => Err(error),
+                    });
+                }
+            }
+        }
+        match last? {
+            Some(taken) => Ok(taken),
+            None => Err(persistence::Error::Corrupt("no result to write".to_owned())),
+        }
+    }
+
+    /// Nothing was sent for the claimed steps, so they are tried again instead of being lost with their leases.
+    async fn give_back(
+        &self,
+        run: Uuid,
+        turned: &Turned,
+        until: Instant,
+        why: &persistence::Error,
+    ) -> Result<(), persistence::Error> {
+        let results = claimed(turned)?.into_iter().map(|step| {
+            let result = StepResult {
+                outcome: attempt::later(&why.to_string(), step.attempt),
+                step_id: step.step_id,
+                attempt: step.attempt,
+                input: None,
+                execution_id: None,
+            };
+            write(run, &result)
+        });
+        let results = results.collect::<Result<Vec<_>, _>>()?;
+        let ask = Ask {
+            results: &results,
+            busy: PARALLEL,
+            ..Ask::default()
+        };
+        self.persistent_turn(run, ask, until).await.map(|_| ())
     }
 
     /// Writes results down, again if the database is away for a moment: what a call came to must not be lost.
@@ -119,16 +242,16 @@ impl Flows {
         run: Uuid,
         ask: Ask<'_>,
         until: Instant,
-    ) -> Result<Turned, persistence::Error> {
+    ) -> Result<Taken, persistence::Error> {
         let mut pauses = PATIENCE.iter();
         loop {
-            let turned = self.turn(run, ask, until).await;
-            match (turned, pauses.next()) {
+            let taken = self.turn(run, ask, until).await;
+            match (taken, pauses.next()) {
                 (Err(error), Some(pause)) if error.is_unavailable() => {
                     tracing::warn!(%run, %error, "results are not written down yet");
                     tokio::time::sleep(*pause).await;
                 }
-                (turned, _) => return turned,
+                (taken, _) => return taken,
             }
         }
     }
@@ -139,13 +262,18 @@ impl Flows {
         run: Uuid,
         ask: Ask<'_>,
         until: Instant,
-    ) -> Result<Turned, persistence::Error> {
+    ) -> Result<Taken, persistence::Error> {
         let is_first = ask.looks.is_some();
-        let enough = is_first || until.saturating_duration_since(Instant::now()) >= LEAST;
+        let claim = Claim {
+            asked: Instant::now(),
+            left: left(until),
+        };
+        let enough = is_first || until.saturating_duration_since(claim.asked) >= LEAST;
+        let results: Vec<&str> = ask.results.iter().map(|one| one.text.as_str()).collect();
         let turn = runs::Turn {
             run,
             looks: ask.looks.unwrap_or_default(),
-            results: &context::write(ask.results)?,
+            results: &format!("[{}]", results.join(",")),
             output: ask.output,
             token: Uuid::new_v4(),
             most: if enough {
@@ -153,29 +281,26 @@ impl Flows {
             } else {
                 0
             },
-            left: left(until),
+            left: claim.left,
             resend: self.resend,
             with_context: is_first,
         };
-        runs::advance(&self.db, &turn).await
+        let turned = runs::advance(&self.db, &turn).await?;
+        Ok(Taken { turned, claim })
     }
 
-    /// The run's context and definition; `None` when there is nothing to do here.
-    async fn known(&self, turned: &Turned) -> Result<Option<Known>, persistence::Error> {
-        let (Some(text), Some(_)) = (&turned.context, &turned.claimed) else {
-            return Ok(None);
-        };
-        let context: RunContext = context::read("the context", text)?;
+    /// What all steps of a run share: read once more if the database is away for a moment, for steps wait for it that are claimed.
+    async fn known(&self, context: RunContext) -> Result<Known, persistence::Error> {
         let flow = match (&context.flow_id, context.flow_version) {
             (Some(id), Some(version)) => Some(self.definition(&context, id, version).await?),
             _ => None,
         };
         let shown = context.shown();
-        Ok(Some(Known {
+        Ok(Known {
             context,
             flow,
             shown,
-        }))
+        })
     }
 
     async fn definition(
@@ -185,88 +310,133 @@ impl Flows {
         version: i32,
     ) -> Result<Arc<Flow>, persistence::Error> {
         let caller = context.reader();
-        match self.registry.flow_at(&caller, id, version).await {
-            Ok(found) => Ok(Arc::clone(&found.flow)),
-            Err(registry::Error::Database(error)) => Err(error),
-            Err(error) => Err(persistence::Error::Corrupt(format!(
-                "version {version} of the flow {id}: {error}"
-            ))),
+        let mut pauses = PATIENCE.iter().take(3);
+        loop {
+            match (
+                self.registry.flow_at(&caller, id, version).await,
+                pauses.next(),
+            ) {
+                (Ok(found), _) => return Ok(Arc::clone(&found.flow)),
+                (Err(registry::Error::Database(error)), Some(pause)) if error.is_unavailable() => {
+                    tokio::time::sleep(*pause).await;
+                }
+                (Err(registry::Error::Database(error)), _) => return Err(error),
+                (Err(error), _) => {
+                    return Err(persistence::Error::Corrupt(format!(
+                        "version {version} of the flow {id}: {error}"
+                    )));
+                }
+            }
         }
     }
 
-    /// After a commit: others are told of what is ready, and of what they waited for.
-    async fn after(&self, turned: &Turned) -> Result<(), persistence::Error> {
-        self.send_owed(turned.owed.as_deref()).await?;
+    /// After a commit: others are told of what is ready, and of what they waited for. What cannot be told is left to the sweep.
+    async fn after(&self, turned: &Turned, context: &RunContext) {
+        let mut told = self.send_owed(turned.owed.as_deref()).await;
         if let (Some(run_id), Some(step_id)) = (turned.parent_run, turned.parent_step.clone()) {
             self.send(&[Hint { run_id, step_id }]).await;
         }
-        Ok(())
-    }
-
-    /// Hints for steps that sleep or are tried again, so that they are looked at in time; the sweep would come later.
-    async fn send_sleepers(&self, run: Uuid, results: &[StepResult]) {
-        for result in results {
-            let delay_ms = match &result.outcome {
-                Outcome::Sleep { delay_ms, .. }
-                | Outcome::Retry { delay_ms, .. }
-                | Outcome::Await {
-                    delay_ms: Some(delay_ms),
-                } => *delay_ms,
-                Outcome::Succeeded { .. }
-                | Outcome::Failed { .. }
-                | Outcome::Skipped
-                | Outcome::Unknown { .. }
-                | Outcome::Await { delay_ms: None }
-                | Outcome::Delegate { .. }
-                | Outcome::Expand { .. } => continue,
-            };
-            let hint = Hint {
-                run_id: run,
-                step_id: result.step_id.clone(),
-            };
-            self.send_later(hint, Duration::from_millis(delay_ms)).await;
+        if let (Some(true), Some(flow)) = (turned.admits, &context.flow_id) {
+            told = told.and(self.admit(context.workspace_id, flow.as_str()).await);
+        }
+        if let Err(error) = told {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(run = %context.id, error, "others are not told; the sweep will");
         }
     }
 }
 
-/// Notes what later steps may read, and gives the result on.
-fn keep(ended: Ended, views: &mut BTreeMap<String, StepView>) -> StepResult {
-    views.extend(ended.reads);
-    if let Outcome::Succeeded { output } = &ended.result.outcome {
-        let view = StepView {
-            status: "succeeded".to_owned(),
-            output: output.clone(),
-            error: Value::Null,
+/// What the run answers is made of these results, as far as they were seen here.
+struct Seen {
+    wanted: BTreeSet<String>,
+    views: BTreeMap<String, StepView>,
+    bytes: usize,
+}
+
+impl Seen {
+    fn of(context: &RunContext) -> Self {
+        Self {
+            wanted: context.output_reads.iter().cloned().collect(),
+            views: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
+
+    fn keep(&mut self, ended: Ended, bytes: usize) {
+        let before = self.views.len();
+        let reads = ended.reads.into_iter();
+        self.views
+            .extend(reads.filter(|(step, _)| self.wanted.contains(step)));
+        if let Outcome::Succeeded { output } = ended.result.outcome
+            && self.wanted.contains(&ended.result.step_id)
+        {
+            let view = StepView {
+                status: "succeeded".to_owned(),
+                output,
+                error: Value::Null,
+            };
+            self.views.insert(ended.result.step_id, view);
+        }
+        if self.views.len() > before {
+            self.bytes += bytes;
+        }
+        if self.bytes > MOST_KEPT {
+            self.views.clear();
+        }
+    }
+
+    /// What the run answers, where everything that it reads has been seen here.
+    fn answer(&self, known: &Known) -> Option<String> {
+        let reads = &known.context.output_reads;
+        if !reads.iter().all(|step| self.views.contains_key(step)) {
+            return None;
+        }
+        let output = match &known.flow {
+            None => reads
+                .first()
+                .and_then(|step| self.views.get(step))?
+                .output
+                .clone(),
+            Some(flow) => {
+                let scope = Scope {
+                    input: &known.context.input,
+                    run: &known.shown,
+                    steps: &self.views,
+                    item: None,
+                    index: None,
+                };
+                flow::output(flow, &scope).ok()?
+            }
         };
-        views.insert(ended.result.step_id.clone(), view);
+        context::write(&output).ok()
     }
-    ended.result
 }
 
-/// What the run answers, where everything that it reads has been seen here.
-fn answer(known: &Known, views: &BTreeMap<String, StepView>) -> Option<String> {
-    let reads = &known.context.output_reads;
-    if !reads.iter().all(|step| views.contains_key(step.as_str())) {
-        return None;
-    }
-    let output = match &known.flow {
-        None => reads
-            .first()
-            .and_then(|step| views.get(step.as_str()))?
-            .output
-            .clone(),
-        Some(flow) => {
-            let scope = Scope {
-                input: &known.context.input,
-                run: &known.shown,
-                steps: views,
-                item: None,
-                index: None,
-            };
-            flow::output(flow, &scope).ok()?
-        }
+/// A result as text, and when its step is looked at again; the sweep would come later.
+fn write(run: Uuid, result: &StepResult) -> Result<Written, persistence::Error> {
+    let delay_ms = match &result.outcome {
+        Outcome::Sleep { delay_ms, .. }
+        | Outcome::Retry { delay_ms, .. }
+        | Outcome::Await {
+            delay_ms: Some(delay_ms),
+        } => Some(*delay_ms),
+        Outcome::Succeeded { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Skipped
+        | Outcome::Stopped
+        | Outcome::Unknown { .. }
+        | Outcome::Await { delay_ms: None }
+        | Outcome::Delegate { .. }
+        | Outcome::Expand { .. } => None,
     };
-    context::write(&output).ok()
+    let hint = Hint {
+        run_id: run,
+        step_id: result.step_id.clone(),
+    };
+    Ok(Written {
+        text: context::write(result)?,
+        again: delay_ms.map(|delay_ms| (hint, Duration::from_millis(delay_ms))),
+    })
 }
 
 fn claimed(turned: &Turned) -> Result<Vec<Claimed>, persistence::Error> {

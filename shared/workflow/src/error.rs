@@ -39,6 +39,9 @@ pub enum FlowError {
     /// The run belongs to a step of another run, which is to be resumed instead.
     #[error("the run belongs to another run")]
     HasParent,
+    /// The run that starts it is being stopped, or has ended.
+    #[error("the run that starts it is being stopped")]
+    ParentStopped,
     /// The step was answered before, with something else.
     #[error("the step was answered before")]
     Answered,

@@ -107,6 +107,8 @@ impl Flows {
             }
             Started::Existing(id) => Ok(Accepted::Execution(id)),
             Started::Reused => Err(ExecuteError::KeyReused),
+            // Nothing stands above it.
+            Started::Over => Err(corrupt("a run without a parent is below a stopped one")),
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Outcome {
         spare: u32,
     },
     Skipped,
+    /// It did not begin, because its run is being stopped.
+    Stopped,
     /// It was sent, there is no answer, and it is not safe to repeat.
     Unknown {
         error: Value,

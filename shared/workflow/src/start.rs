@@ -117,6 +117,7 @@ impl Flows {
             Started::New { held } => (run, false, held),
             Started::Existing(id) => (id, true, false),
             Started::Reused => return Err(FlowError::KeyReused),
+            Started::Over => return Err(FlowError::ParentStopped),
         };
         if !existing && !held {
             let roots = plan.steps.iter().filter(|step| step.needs == 0);

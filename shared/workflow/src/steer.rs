@@ -46,6 +46,9 @@ impl Flows {
         let changed =
             runs::cancel(&self.db, principal, caller.workspace_id, run, self.resend).await?;
         self.send_owed(changed.owed.as_deref()).await?;
+        if changed.admits == Some(true) {
+            self.admit(caller.workspace_id, flow.as_str()).await?;
+        }
         match changed.outcome.as_deref() {
             None | Some("not_found") => Err(FlowError::RunNotFound),
             Some(state) => Ok(state.to_owned()),
@@ -53,7 +56,7 @@ impl Flows {
     }
 
     /// Lets a failed or cancelled run go on from where it stopped, on the versions pinned at its start. Steps whose outcome is
-    /// unknown are called again only when they are `confirmed` by name.
+    /// unknown are called again only when they are `confirmed` by name: `mail`, or `sub/mail` in the run of the step `sub`.
     ///
     /// # Errors
     /// [`FlowError`].
@@ -64,27 +67,14 @@ impl Flows {
         run: Uuid,
         confirmed: &[String],
     ) -> Result<(), FlowError> {
-        let row = self.run_of(caller, flow, run).await?;
-        let (db, principal) = (&self.db, &caller.principal);
-        let resumed = runs::resume(
-            db,
-            principal,
-            caller.workspace_id,
-            run,
-            confirmed,
-            self.resend,
-        )
-        .await;
-        let resumed = match resumed {
-            Err(error) if error.is_conflict_on("resume_unconfirmed") => {
-                return Err(FlowError::Unconfirmed(Vec::new()));
-            }
-            resumed => resumed?,
-        };
+        self.run_of(caller, flow, run).await?;
+        let (principal, workspace) = (&caller.principal, caller.workspace_id);
+        let resumed =
+            runs::resume(&self.db, principal, workspace, run, confirmed, self.resend).await?;
         self.send_owed(resumed.owed.as_deref()).await?;
         match resumed.outcome.as_deref() {
             Some("resumed") => Ok(()),
-            Some("not_stopped") => Err(FlowError::NotStopped(row.status)),
+            Some("not_stopped") => Err(FlowError::NotStopped(resumed.state.unwrap_or_default())),
             Some("compensated") => Err(FlowError::Compensated),
             Some("has_parent") => Err(FlowError::HasParent),
             Some("unconfirmed") => Err(FlowError::Unconfirmed(resumed.unknown.unwrap_or_default())),

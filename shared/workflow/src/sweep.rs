@@ -69,15 +69,25 @@ impl Flows {
                 swept.passed_over += 1;
             }
         }
-        for (workspace, flow) in flow_sweep::held(&self.db, HELD).await? {
-            self.admit(workspace, &flow).await?;
-        }
-        let forgotten = flow_sweep::forget(&self.db, DAYS, FORGOTTEN).await?;
-        swept.forgotten = usize::try_from(forgotten).unwrap_or_default();
+        // The sign of life says that runs are swept; what is done besides must not silence it.
         let detail =
             json!({ "resent": swept.resent, "recovered": swept.recovered, "woken": swept.woken });
         swept.open = flow_sweep::done(&self.db, &detail).await?;
+        self.admit_held().await?;
+        let forgotten = flow_sweep::forget(&self.db, DAYS, FORGOTTEN).await?;
+        swept.forgotten = usize::try_from(forgotten).unwrap_or_default();
         Ok(swept)
+    }
+
+    /// Lets runs begin whose place became free without anybody telling them.
+    async fn admit_held(&self) -> Result<(), Error> {
+        for (workspace, flow) in flow_sweep::held(&self.db, HELD).await? {
+            if let Err(error) = self.admit(workspace, &flow).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%workspace, flow, error, "no run of this flow is admitted");
+            }
+        }
+        Ok(())
     }
 
     async fn sweep_run(

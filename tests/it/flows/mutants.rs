@@ -55,17 +55,58 @@ const MUTANTS: &[Mutant] = mutants! {
         two_sweepers_hand_out_once;
     "a lost answer is not given again": "advance_run", "elsif s.status = 'running' and s.worker = token then"
         => "elsif false then", a_lost_answer_is_given_again;
-    "a lost completion is not answered again": "advance_run", "again := again || s.dependants;" => "null;",
+    "a lost completion is not answered again": "advance_run", "if fenced > 0 or repeated then" => "if repeated then",
         a_lost_answer_is_given_again;
+    "a lost expansion is not answered again": "advance_run", "if fenced > 0 or repeated then" => "if repeated then",
+        a_lost_answer_of_an_expansion_is_given_again;
     "anybody gets the answer of a claim": "claimed_before", "and c.worker = token" => "and true",
         a_doubled_message_finds_nothing;
     "unsafe calls are made again": "recover_step", "if s.effect = 'unsafe' then" => "if false then",
         a_dying_unsafe_call_is_unknown;
-    "unknown steps need no confirmation": "resume_within", "and x.step_id <> all (confirmed);" => "and false;",
+    "unknown steps need no confirmation": "unconfirmed", "and above || x.step_id <> all (confirmed);" => "and false;",
         a_dying_unsafe_call_is_unknown;
+    "a name confirms steps of every run": "unconfirmed", "and above || x.step_id <> all (confirmed);"
+        => "and x.step_id <> all (confirmed);", unknown_steps_below_are_confirmed_by_their_whole_name;
+    "nobody is told of what goes on below": "resume_within", "owed := orchestration.both_owed(owed, below.owed);" => "null;",
+        unknown_steps_below_are_confirmed_by_their_whole_name;
+    "an unknown item is its for_each's alone": "finish_step", "if s.parent_step_id is not null and ending = 'failed' then"
+        => "if s.parent_step_id is not null then", an_unknown_item_stops_the_run;
+    "an ended for_each is not joined": "resume_within", "and x.children_open = 0" => "and false",
+        a_for_each_that_ended_while_stopping_is_joined;
+    "runs begin below a stopped one": "start_run", "if above.status is distinct from 'running' then" => "if false then",
+        nothing_starts_below_a_stopped_run;
+    "a cancel stays above": "cancel_within", "and x.parent_run_id = run" => "and false", a_cancel_reaches_runs_that_no_step_knows;
+    "a failing run is not cancelled below": "cancel_within", "if r.status not in ('running', 'failing', 'cancelling') then"
+        => "if r.status <> 'running' then", a_cancel_of_a_failing_run_reaches_the_runs_below;
+    "a held run is sent when it is resumed": "resume_within", "    if r.admitted then" => "    if true then",
+        a_held_run_that_is_resumed_waits_again;
+    "who comes later overtakes": "start_run", "and not r.admitted" => "and false", a_held_run_that_is_resumed_waits_again;
+    "a resumed run takes no turn": "resume_within", "select count(*) < r.most_runs" => "select true",
+        a_held_run_that_is_resumed_waits_again;
+    "attempts double with each resume": "resume_within", "x.attempt + x.tries" => "x.attempt + x.max_attempts",
+        a_resumed_run_has_its_time_and_attempts_once_more;
+    "the time grows with each resume": "resume_within", "t.at + x.timeout_ms * interval '1 millisecond'"
+        => "t.at + (x.deadline_at - x.created_at)", a_resumed_run_has_its_time_and_attempts_once_more;
+    "a lost call of a stopped run failed": "recover_step", "elsif s.effect = 'read' then" => "elsif true then",
+        a_lost_call_of_a_stopped_run_is_unknown;
+    "what may be undone goes on": "is_undone", "or x.kind = 'compensation' and x.status = 'unknown'" => "",
+        what_may_be_undone_does_not_go_on;
+    "attempts begin anew with a resume": "attempts_before", "select max(a.attempt)" => "select 0",
+        late_workers_of_before_a_resume_are_fenced;
+    "a claim of any size": "claim_ready", "elsif bytes > 0 and bytes + weight >" => "elsif false and bytes + weight >",
+        a_claim_is_bounded_in_bytes;
+    "a claim given back counts": "claim_ready", "attempt = s.attempt - 1," => "", a_claim_is_bounded_in_bytes;
+    "a step may read anything": "claim_ready", "if weight > orchestration.most_read_bytes() then" => "if false then",
+        a_step_that_reads_too_much_fails;
+    "a for_each may come to anything": "join_items", "if bytes > orchestration.most_read_bytes() then" => "if false then",
+        items_come_to_so_much_together;
+    "long steps begin late": "claim_ready", "and (any_length or s.timeout_ms <= left_ms)" => "",
+        long_steps_are_left_to_a_fresh_worker;
+    "lost workers eat attempts": "recover_step", "spared = x.spared + 1" => "spared = x.spared",
+        attempts_that_were_no_fault_of_it_do_not_count;
     "the ledger is not asked": "recover_step", "and i.status = 'done'" => "and false",
         an_unsafe_call_with_an_answer_is_asked_for_again;
-    "workers may die for ever": "recover_step", "and s.attempt < s.max_attempts + 4" => "and true",
+    "workers may die for ever": "recover_step", "and s.spared < 4" => "and true",
         a_dying_read_is_made_again;
     "leases never end": "sweep_run", "if s.status = 'running' and s.lease_until <= t.at then" => "if false then",
         a_dying_keyed_call_is_made_again_with_its_key;
@@ -89,7 +130,7 @@ const MUTANTS: &[Mutant] = mutants! {
     "no limit of runs": "admit_runs", "exit when busy >= r.most_runs;" => "null;", held_runs_begin_one_by_one;
     "a for_each ends with one item open": "finish_step", "if p.children_open = 0 then" => "if p.children_open <= 1 then",
         a_for_each_ends_with_its_last_item;
-    "a for_each in any order": "finish_step", "select json_agg(c.output order by c.item_index)," => "select json_agg(c.output order by c.done_seq),",
+    "a for_each in any order": "join_items", "select json_agg(c.output order by c.item_index)," => "select json_agg(c.output order by c.done_seq),",
         a_for_each_ends_with_its_last_item;
     "compensations run forwards": "settle_run", "row_number() over (order by s.done_seq desc) as place"
         => "row_number() over (order by s.done_seq) as place", compensations_run_backwards;

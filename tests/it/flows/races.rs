@@ -31,6 +31,23 @@ races! {
     a_start_that_nobody_sent_is_sent
     a_doubled_message_finds_nothing
     a_lost_answer_is_given_again
+    a_claim_is_bounded_in_bytes
+    a_lost_answer_of_an_expansion_is_given_again
+    a_step_that_reads_too_much_fails
+    attempts_that_were_no_fault_of_it_do_not_count
+    items_come_to_so_much_together
+    long_steps_are_left_to_a_fresh_worker
+    a_cancel_of_a_failing_run_reaches_the_runs_below
+    a_cancel_reaches_runs_that_no_step_knows
+    a_for_each_that_ended_while_stopping_is_joined
+    a_held_run_that_is_resumed_waits_again
+    a_lost_call_of_a_stopped_run_is_unknown
+    a_resumed_run_has_its_time_and_attempts_once_more
+    an_unknown_item_stops_the_run
+    late_workers_of_before_a_resume_are_fenced
+    nothing_starts_below_a_stopped_run
+    unknown_steps_below_are_confirmed_by_their_whole_name
+    what_may_be_undone_does_not_go_on
     a_dying_read_is_made_again
     a_dying_keyed_call_is_made_again_with_its_key
     a_dying_unsafe_call_is_unknown

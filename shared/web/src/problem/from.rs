@@ -93,7 +93,7 @@ impl From<workflow::FlowError> for Problem {
             FlowError::NotStopped(_) => Self::new(Code::RunNotStopped, text),
             FlowError::Compensated => Self::new(Code::RunCompensated, text),
             FlowError::Unconfirmed(_) => Self::new(Code::StepsUnconfirmed, text),
-            FlowError::HasParent => Self::new(Code::RunHasParent, text),
+            FlowError::HasParent | FlowError::ParentStopped => Self::new(Code::RunHasParent, text),
             FlowError::Answered => Self::new(Code::StepAnswered, text),
             FlowError::NotWaiting => Self::new(Code::StepNotWaiting, text),
             FlowError::Database(source) => source.into(),

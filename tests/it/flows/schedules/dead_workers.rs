@@ -145,11 +145,18 @@ fn is_made_again(engine: &Engine, effect: &str) -> Told {
     for attempt in 2.. {
         holds!(attempt < 20, "a dying worker is replaced for ever");
         dies(engine, &run)?;
-        if engine.step(&run, "a", "status")? == "failed" {
+        if engine.step(&run, "a", "status")? != "ready" {
             break;
         }
         engine.claims(&run, "a")?;
     }
+    let state = engine.step(&run, "a", "status")?;
+    let expected = if effect == "read" {
+        "failed"
+    } else {
+        "unknown"
+    };
+    holds!(state == expected, "a is {state} in the end");
     let state = engine.run(&run, "status")?;
     holds!(state == "failed", "the run is {state}");
     Ok(())
