@@ -37,6 +37,7 @@ pub(super) fn compile(source: &str) -> Result<Compiled, Problem> {
     }
     let words = tokens(source);
     few_signs(&words)?;
+    closed(&words)?;
     let reads = reads(&words)?;
     // The commonest expression only names a value: that needs no machine.
     if let [read] = reads.as_slice()
@@ -53,13 +54,14 @@ pub(super) fn compile(source: &str) -> Result<Compiled, Problem> {
             "a value must stand on both sides of this sign",
         )
     })?;
-    let program = environment()
-        .compile_expression_owned(guarded.source.clone())
+    // What is compiled here is thrown away again: most of what a workspace keeps is never run by this process.
+    let compiled = environment()
+        .compile_expression(&guarded.source)
         .map_err(|error| syntax(source, &guarded, &error))?;
-    only_roots(&program)?;
+    only_roots(&compiled)?;
     let paths: Vec<Path> = reads.iter().map(|read| read.path.clone()).collect();
     Ok(Compiled {
-        expression: Expression::program(trimmed, Program::new(program, paths)),
+        expression: Expression::program(trimmed, Program::new(&guarded.source, paths)),
         reads,
     })
 }
@@ -101,8 +103,30 @@ fn few_signs(tokens: &[Token<'_>]) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Every bracket is closed, and none that was not opened: what is put around an expression must stay around it.
+fn closed(tokens: &[Token<'_>]) -> Result<(), Problem> {
+    let mut open = Vec::new();
+    for token in tokens.iter().filter(|token| token.kind == Kind::Sign) {
+        match token.text {
+            "(" | "[" | "{" => open.push(token),
+            ")" | "]" | "}" if open.pop().is_none() => {
+                let message = format!("\"{}\" closes nothing", token.text);
+                return Err(Problem::new(token.start, "invalid_expression", message));
+            }
+            _ => {}
+        }
+    }
+    match open.last() {
+        None => Ok(()),
+        Some(token) => {
+            let message = format!("\"{}\" is never closed", token.text);
+            Err(Problem::new(token.start, "invalid_expression", message))
+        }
+    }
+}
+
 /// The machine's own view of what is read: nothing that was not seen before.
-fn only_roots(program: &minijinja::Expression<'static, 'static>) -> Result<(), Problem> {
+fn only_roots(program: &minijinja::Expression<'_, '_>) -> Result<(), Problem> {
     const KNOWN: [&str; 7] = ["input", "steps", "run", "item", "index", "range", "dict"];
     let mut names: Vec<String> = program.undeclared_variables(false).into_iter().collect();
     names.sort_unstable();

@@ -17,6 +17,9 @@ use crate::walk::{At, Faults};
 /// Expressions of one flow at most.
 const MOST_EXPRESSIONS: usize = 50_000;
 
+/// Different expressions of one flow that do more than to name a value, at most: each holds some ten kilobytes once it ran.
+const MOST_PROGRAMS: usize = 2_000;
+
 /// Levels of a template at most.
 const MOST_LEVELS: usize = 64;
 
@@ -55,6 +58,7 @@ pub(super) struct Templates<'v> {
     /// Expressions by their text.
     known: HashMap<String, (Expression, Vec<(Path, usize)>)>,
     count: usize,
+    programs: usize,
     pub(super) faults: Faults,
 }
 
@@ -64,6 +68,7 @@ impl<'v> Templates<'v> {
             ids,
             known: HashMap::new(),
             count: 0,
+            programs: 0,
             faults,
         }
     }
@@ -223,6 +228,16 @@ impl<'v> Templates<'v> {
                 problem.at += begin;
                 problem
             })?;
+            self.programs += usize::from(expression.is_program());
+            if self.programs > MOST_PROGRAMS {
+                let message = format!(
+                    "a flow has at most {MOST_PROGRAMS} different expressions that do more than to name a value"
+                );
+                let problem = Problem::new(begin, "too_large", message);
+                return Err(
+                    problem.hint("compute over lists with for_each, or in a flow of its own")
+                );
+            }
             let paths = reads.into_iter().map(|Read { path, at, .. }| (path, at));
             let entry = (expression, paths.collect());
             self.known.insert(source.to_owned(), entry);
