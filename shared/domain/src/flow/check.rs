@@ -24,7 +24,7 @@ pub trait Known {
 /// A tool or a flow that a step calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Callee<'a> {
-    /// JSON Schema of its input; a flow without one takes `{}`.
+    /// JSON Schema of its input; a flow without one takes any object.
     pub input_schema: Option<&'a Value>,
     /// Its definition, when it is a flow.
     pub flow: Option<&'a Flow>,

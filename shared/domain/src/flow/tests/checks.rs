@@ -217,7 +217,6 @@ fn what_is_called_is_there_and_can_be_called() {
         ("/steps/4/flow", "unknown_tool"),
         ("/steps/5/flow", "conflict"),
         ("/steps/6/tool", "conflict"),
-        ("/steps/8/input", "unknown_field"),
         ("/steps/9/input/n", "invalid_type"),
         ("/steps/10/compensate/input/a", "unknown_field"),
         ("/steps/11/compensate/tool", "conflict"),
