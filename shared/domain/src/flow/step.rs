@@ -150,9 +150,10 @@ fn fits(step: Object<'_, '_>, faults: &mut Faults) {
     ];
     let there = |name: &str| step.members.get(name).is_some_and(|value| !value.is_null());
     // With two actions nobody knows which of them the others belong to.
-    let actions = action::ACTIONS.iter().filter(|name| there(name)).count();
+    let does = |name: &str| step.members.contains_key(name);
+    let actions = action::ACTIONS.iter().filter(|name| does(name)).count();
     for (name, what, wrong) in KINDS {
-        if actions != 1 || !there(name) {
+        if actions != 1 || !does(name) {
             continue;
         }
         for name in wrong.iter().filter(|name| there(name)) {
