@@ -271,3 +271,25 @@ fn a_flow_does_not_run_itself() {
         "the flow runs itself: two → one → two"
     );
 }
+
+#[test]
+fn sub_flows_go_no_deeper_than_a_run_does() {
+    let calls = |flow: &str| json!([{ "id": "a", "transform": 1 }, { "id": "b", "flow": flow }]);
+    let leaf = json!([{ "id": "a", "transform": 1 }]);
+    let mut catalog = Catalog::default().flow("f0", &leaf, None);
+    for n in 1..=8 {
+        let below = format!("f{}", n - 1);
+        // A short way beside the long one.
+        let mut steps = calls(&below);
+        steps[0] = json!({ "id": "a", "flow": "f0" });
+        catalog = catalog.flow(&format!("f{n}"), &steps, None);
+    }
+    assert_eq!(catalog.check(&of(&calls("f7"))), []);
+    let faults = catalog.check(&of(&calls("f8")));
+    assert_eq!(short(&faults), [("/steps/1/flow".to_owned(), "too_deep")]);
+    assert_eq!(
+        faults[0].message,
+        "flows run one another more than 8 deep: f8 → f7 → f6 → f5 → f4 → f3 → f2 → f1 → f0"
+    );
+    assert!(faults[0].hint.is_some());
+}
