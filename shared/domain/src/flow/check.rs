@@ -74,16 +74,16 @@ impl Checking<'_> {
         let place = at.name(kind);
         let Some(callee) = self.known.find(id) else {
             let message = format!("there is no {kind} \"{id}\"");
-            match text::did_you_mean(id.as_str(), &self.known.ids()) {
-                Some(hint) => self.faults.advise(&place, "unknown_tool", message, hint),
-                None => self.faults.add(&place, "unknown_tool", message),
-            }
+            let hint = text::did_you_mean(id.as_str(), &self.known.ids())
+                .unwrap_or_else(|| format!("save the {kind} first, then the flow that calls it"));
+            self.faults.advise(&place, "unknown_tool", message, hint);
             return;
         };
         let unusable = callee.usable.err();
         if let Some(why) = unusable {
             let message = format!("\"{id}\" cannot be called: it {why}");
-            self.faults.add(&place, "unusable_tool", message);
+            let hint = "mend or enable it first, or call another one";
+            self.faults.advise(&place, "unusable_tool", message, hint);
         }
         if (kind == "flow") != callee.flow.is_some() {
             // A flow whose document cannot be read any more looks like a tool.
@@ -113,7 +113,8 @@ impl Checking<'_> {
         };
         let message = format!("the flow runs itself: {}", told(&way));
         let at = steps.index(caller(flow, way.get(1)));
-        self.faults.add(&at.name("flow"), "cycle", message);
+        let hint = "let one of them end the circle: repeat with for_each, not by calling again";
+        self.faults.advise(&at.name("flow"), "cycle", message, hint);
         true
     }
 

@@ -14,6 +14,9 @@ pub(super) const MOST_BYTES: usize = 512;
 /// Brackets within one another at most, and signs before one operand.
 const MOST_DEPTH: usize = 16;
 
+/// Advice for an expression that is too much.
+const IN_PARTS: &str = "compute a part of it in a transform step of its own";
+
 /// An expression and what it reads, with places.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -71,7 +74,7 @@ fn bounded(source: &str) -> Result<(), Problem> {
     if source.len() > MOST_BYTES {
         let message = format!("an expression has at most {MOST_BYTES} bytes");
         let problem = Problem::new(0, "too_large", message);
-        return Err(problem.hint("compute a part of it in a transform step of its own"));
+        return Err(problem.hint(IN_PARTS));
     }
     let mut depth = 0_usize;
     for (at, byte) in source.bytes().enumerate() {
@@ -82,7 +85,7 @@ fn bounded(source: &str) -> Result<(), Problem> {
         }
         if depth > MOST_DEPTH {
             let message = format!("brackets stand in one another at most {MOST_DEPTH} deep");
-            return Err(Problem::new(at, "too_deep", message));
+            return Err(Problem::new(at, "too_deep", message).hint(IN_PARTS));
         }
     }
     Ok(())
@@ -97,7 +100,7 @@ fn few_signs(tokens: &[Token<'_>]) -> Result<(), Problem> {
         elses += usize::from(token.kind == Kind::Name && token.text == "else");
         if signs > MOST_DEPTH || elses > MOST_DEPTH {
             let message = format!("more than {MOST_DEPTH} of these do not follow one another");
-            return Err(Problem::new(token.start, "too_deep", message));
+            return Err(Problem::new(token.start, "too_deep", message).hint(IN_PARTS));
         }
     }
     Ok(())
@@ -111,7 +114,8 @@ fn closed(tokens: &[Token<'_>]) -> Result<(), Problem> {
             "(" | "[" | "{" => open.push(token),
             ")" | "]" | "}" if open.pop().is_none() => {
                 let message = format!("\"{}\" closes nothing", token.text);
-                return Err(Problem::new(token.start, "invalid_expression", message));
+                let problem = Problem::new(token.start, "invalid_expression", message);
+                return Err(problem.hint("take it away, or open it before"));
             }
             _ => {}
         }
@@ -120,7 +124,8 @@ fn closed(tokens: &[Token<'_>]) -> Result<(), Problem> {
         None => Ok(()),
         Some(token) => {
             let message = format!("\"{}\" is never closed", token.text);
-            Err(Problem::new(token.start, "invalid_expression", message))
+            let problem = Problem::new(token.start, "invalid_expression", message);
+            Err(problem.hint("take it away, or close it behind what it holds"))
         }
     }
 }

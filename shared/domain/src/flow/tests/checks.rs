@@ -234,6 +234,23 @@ fn what_is_called_is_there_and_can_be_called() {
 }
 
 #[test]
+fn what_is_wrong_beside_the_catalog_comes_with_advice() {
+    let document = json!({ "id": "f", "name": "f", "steps": [
+        { "id": "a", "tool": "nothing_like_it" },
+        { "id": "b", "flow": "nothing_like_it" },
+        { "id": "c", "tool": "off" },
+        { "id": "d", "flow": "f" },
+    ] });
+    let catalog = catalog().flow("f", &json!([{ "id": "a", "transform": 1 }]), None);
+    let faults = catalog.check(&document);
+    assert_eq!(faults.len(), 4, "{faults:?}");
+    assert!(
+        faults.iter().all(|fault| fault.hint.is_some()),
+        "{faults:?}"
+    );
+}
+
+#[test]
 fn a_flow_does_not_run_itself() {
     let calls = |flow: &str| json!([{ "id": "a", "transform": 1 }, { "id": "b", "flow": flow }]);
     let catalog = Catalog::default()
