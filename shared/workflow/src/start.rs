@@ -148,7 +148,9 @@ impl Flows {
                 catalog.entry(id).cloned().ok_or(FlowError::NotFound)?
             }
         };
-        let flow = entry.flow.clone().ok_or(FlowError::NotFound)?;
+        if !entry.is_flow() {
+            return Err(FlowError::NotFound);
+        }
         if let Some(why) = &entry.quarantined {
             return Err(FlowError::Disabled(format!(
                 "The stored definition of this flow is no longer valid: {why}"
@@ -157,6 +159,7 @@ impl Flows {
         if !entry.config.enabled {
             return Err(FlowError::Disabled("The flow is disabled.".to_owned()));
         }
+        let flow = entry.flow.clone().ok_or(FlowError::NotFound)?;
         Ok((entry, flow))
     }
 
