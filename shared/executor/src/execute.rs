@@ -199,7 +199,7 @@ impl Executor {
 ///
 /// # Errors
 /// [`ExecuteError::ToolDisabled`].
-pub fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
+pub(crate) fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
     match &tool.quarantined {
         None => Ok(()),
         Some(why) => Err(ExecuteError::ToolDisabled(format!(

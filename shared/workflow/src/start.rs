@@ -8,6 +8,7 @@ use domain::caller::{Caller, Door};
 use domain::flow::{Action, Flow};
 use domain::ids::ToolId;
 use domain::run::{self, Callee, Effect};
+use persistence::run_keys::{self, KeyedRun};
 use persistence::runs::{self, NewRun, Started};
 use registry::CompiledTool;
 use serde_json::Value;
@@ -83,6 +84,13 @@ impl Flows {
         options: StartOptions,
         parent: Option<Parent<'_>>,
     ) -> Result<StartedRun, FlowError> {
+        // Of what was sent, before anything is filled in: a flow may have other defaults by now.
+        let input_hash = run::input_hash(id.as_str(), &input);
+        if let (Some(key), None) = (&options.idempotency_key, &parent)
+            && let Some(before) = self.started_before(caller, key, input_hash).await?
+        {
+            return Ok(before);
+        }
         let pinned = parent.as_ref().map(|parent| parent.pinned);
         let (entry, flow) = self.to_start(caller, id, pinned).await?;
         executor::accept(&entry, &mut input, options.door).map_err(FlowError::InvalidInput)?;
@@ -99,7 +107,7 @@ impl Flows {
             input: &context::write(&input)?,
             door: options.door,
             idempotency_key: options.idempotency_key.as_deref(),
-            input_hash: run::input_hash(id.as_str(), &input),
+            input_hash,
             timeout: Duration::from_millis(flow.timeout_ms),
             // A run below another would wait for its own parent.
             max_concurrency: match parent {
@@ -113,12 +121,23 @@ impl Flows {
         };
         let (principal, workspace) = (&caller.principal, caller.workspace_id);
         let started = runs::start(&self.db, principal, workspace, &new, self.resend).await?;
-        let (id, existing, held) = match started {
-            Started::New { held } => (run, false, held),
-            Started::Existing(id) => (id, true, false),
+        let started = match started {
+            Started::New { held } => StartedRun {
+                id: run,
+                version: entry.version,
+                existing: false,
+                held,
+            },
+            Started::Existing(id) if parent.is_some() => StartedRun {
+                id,
+                version: entry.version,
+                existing: true,
+                held: false,
+            },
+            Started::Existing(id) => self.found(caller, id, run).await?,
             Started::Reused => return Err(FlowError::KeyReused),
         };
-        if !existing && !held {
+        if !started.existing && !started.held {
             let roots = plan.steps.iter().filter(|step| step.needs == 0);
             let hints = roots.map(|step| Hint {
                 run_id: run,
@@ -126,11 +145,59 @@ impl Flows {
             });
             self.send(&hints.collect::<Vec<_>>()).await;
         }
+        Ok(started)
+    }
+
+    /// The run that was started with a key, whatever has become of its flow since.
+    pub(crate) async fn started_before(
+        &self,
+        caller: &Caller,
+        key: &str,
+        input_hash: [u8; 32],
+    ) -> Result<Option<StartedRun>, FlowError> {
+        match self.keyed(caller, key).await? {
+            None => Ok(None),
+            Some(found) if found.asks(input_hash) => Ok(Some(StartedRun {
+                id: found.id,
+                version: found.flow_version.unwrap_or_default(),
+                existing: true,
+                held: found.held,
+            })),
+            Some(_) => Err(FlowError::KeyReused),
+        }
+    }
+
+    /// The run or the owed execution that a key belongs to.
+    pub(crate) async fn keyed(
+        &self,
+        caller: &Caller,
+        key: &str,
+    ) -> Result<Option<KeyedRun>, persistence::Error> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let found = run_keys::by_key(&mut tx, workspace, key).await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// A run that was there when it was to be started. It is a new one all the same when it has the id that was proposed: the
+    /// answer was lost, and the statement made twice.
+    async fn found(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        proposed: Uuid,
+    ) -> Result<StartedRun, FlowError> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let found = run_keys::by_id(&mut tx, workspace, id).await?;
+        tx.commit().await?;
+        let found = found.ok_or(FlowError::RunNotFound)?;
         Ok(StartedRun {
             id,
-            version: entry.version,
-            existing,
-            held,
+            version: found.flow_version.unwrap_or_default(),
+            existing: id != proposed,
+            held: found.held,
         })
     }
 

@@ -113,6 +113,68 @@ async fn is_started_once_with_one_key() {
 }
 
 #[tokio::test]
+async fn is_the_same_run_whatever_became_of_the_flow() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/call", json!({}));
+    alice.registers(plain("GET", "/call", "call")).await;
+    let mut document = doubling();
+    document["input_schema"]["properties"]["by"] =
+        json!({ "type": "integer", "x-hidden": true, "default": 2 });
+    document["steps"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "id": "call", "tool": "call" }));
+    saved(&alice, &document).await;
+    let key = ("idempotency-key", "k");
+    let input = json!({ "n": 1 });
+    let first = starts_with(&alice, "f", &input, key).await.json();
+    let again = async || {
+        let again = starts_with(&alice, "f", &input, key).await;
+        assert_eq!(again.status(), 202, "{}", again.text());
+        let again = again.json();
+        assert_eq!(
+            (&again["run_id"], &again["flow_version"], &again["existing"]),
+            (&first["run_id"], &json!(1), &json!(true))
+        );
+        let called = alice.request(reqwest::Method::POST, "/api/v1/tools/f/execute");
+        let called = called.header("idempotency-key", "k");
+        let called = alice.send(called.json(&json!({ "input": input }))).await;
+        assert_eq!(called.json()["execution_id"], first["run_id"]);
+        let later = alice.request(reqwest::Method::POST, "/api/v1/tools/f/execute");
+        let later = later.header("idempotency-key", "k").header("prefer", "respond-async");
+        let later = alice.send(later.json(&json!({ "input": input }))).await;
+        assert_eq!(later.json()["execution_id"], first["run_id"], "{}", later.text());
+        assert!(later.header("location").unwrap().contains("/flows/f/runs/"));
+    };
+    again().await;
+    // Other defaults, and an input that would not fit any more.
+    document["input_schema"]["properties"]["by"]["default"] = json!(3);
+    document["input_schema"]["required"] = json!(["n", "more"]);
+    assert_eq!(alice.put("/api/v1/flows/f", &document).await.status(), 200);
+    again().await;
+    assert_eq!(
+        alice.delete("/api/v1/tools/saved/call").await.status(),
+        204
+    );
+    again().await;
+    assert_eq!(alice.delete("/api/v1/flows/f").await.status(), 204);
+    again().await;
+    let other = starts_with(&alice, "f", &json!({ "n": 2 }), key).await;
+    assert_eq!(
+        (other.status().as_u16(), other.code().as_str()),
+        (409, "idempotency_key_reused")
+    );
+    let without = alice
+        .post("/api/v1/flows/f/execute", &json!({ "input": input }))
+        .await;
+    assert_eq!(without.status(), 404);
+    assert_eq!(
+        app.sql("select count(*) from orchestration.runs").single(),
+        Some("1")
+    );
+}
+
+#[tokio::test]
 async fn refuses_what_cannot_run() {
     let (app, alice, bob) = TestApp::with_two_workspaces().await;
     saved(&alice, &doubling()).await;
