@@ -76,7 +76,10 @@ async fn made(
     step: &str,
 ) -> Result<Option<ExecutionRow>, Problem> {
     let attempts = run_steps::attempts(tx, workspace, run, &[step.to_owned()]).await?;
-    let mut made = attempts.iter().rev().filter_map(|attempt| attempt.execution_id);
+    let mut made = attempts
+        .iter()
+        .rev()
+        .filter_map(|attempt| attempt.execution_id);
     Ok(match made.next() {
         Some(made) => executions::by_id(tx, workspace, ExecutionId(made)).await?,
         None => None,

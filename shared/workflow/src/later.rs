@@ -64,8 +64,9 @@ impl Flows {
                 Err(error) => Err(crate::call::not_started(error)),
             };
         }
-        executor::usable(&tool)?;
+        executor::callable(&tool)?;
         executor::accept(&tool, &mut input, Door::Rest).map_err(ExecuteError::InvalidInput)?;
+        executor::placed(&tool, &input).map_err(ExecuteError::InvalidInput)?;
         let run = Uuid::now_v7();
         let step = PlannedStep {
             step_id: CALL

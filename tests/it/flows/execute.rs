@@ -141,9 +141,16 @@ async fn is_the_same_run_whatever_became_of_the_flow() {
         let called = alice.send(called.json(&json!({ "input": input }))).await;
         assert_eq!(called.json()["execution_id"], first["run_id"]);
         let later = alice.request(reqwest::Method::POST, "/api/v1/tools/f/execute");
-        let later = later.header("idempotency-key", "k").header("prefer", "respond-async");
+        let later = later
+            .header("idempotency-key", "k")
+            .header("prefer", "respond-async");
         let later = alice.send(later.json(&json!({ "input": input }))).await;
-        assert_eq!(later.json()["execution_id"], first["run_id"], "{}", later.text());
+        assert_eq!(
+            later.json()["execution_id"],
+            first["run_id"],
+            "{}",
+            later.text()
+        );
         assert!(later.header("location").unwrap().contains("/flows/f/runs/"));
     };
     again().await;
@@ -152,10 +159,7 @@ async fn is_the_same_run_whatever_became_of_the_flow() {
     document["input_schema"]["required"] = json!(["n", "more"]);
     assert_eq!(alice.put("/api/v1/flows/f", &document).await.status(), 200);
     again().await;
-    assert_eq!(
-        alice.delete("/api/v1/tools/saved/call").await.status(),
-        204
-    );
+    assert_eq!(alice.delete("/api/v1/tools/saved/call").await.status(), 204);
     again().await;
     assert_eq!(alice.delete("/api/v1/flows/f").await.status(), 204);
     again().await;

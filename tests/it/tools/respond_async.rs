@@ -121,6 +121,23 @@ async fn refuses_at_once_what_can_never_be_made() {
         "{}",
         bad.text()
     );
+    let part = json!({ "type": "object", "properties": { "part": { "type": "string" } } });
+    let placed = ToolBuilder::get("/n/{part}").id("placed");
+    alice.registers(placed.input(part)).await;
+    let nowhere = asks(&alice, "placed", json!({ "part": ".." }), None).await;
+    assert_eq!(
+        (nowhere.status().as_u16(), nowhere.code().as_str()),
+        (400, "invalid_input"),
+        "{}",
+        nowhere.text()
+    );
+    let off = ToolBuilder::get("/n").id("off").set("/enabled", false);
+    alice.registers(off).await;
+    let off = asks(&alice, "off", json!({}), None).await;
+    assert_eq!(
+        (off.status().as_u16(), off.code().as_str()),
+        (409, "tool_disabled")
+    );
     let unknown = asks(&alice, "none", json!({}), None).await;
     assert_eq!(
         (unknown.status().as_u16(), unknown.code().as_str()),
