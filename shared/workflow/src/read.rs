@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::caller::Caller;
 use domain::ids::ToolId;
+use persistence::flows;
 use persistence::run_events::{self, EventRow};
 use persistence::run_steps::{self, After, AttemptRow, StepRow};
 use persistence::runs::{self, Before, RunRow, RunSummary};
@@ -39,13 +40,16 @@ impl Flows {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
         let page = runs::page(&mut tx, workspace, flow.as_str(), status, before, limit).await?;
+        // Of a retired flow too there are versions.
+        let known = !page.is_empty()
+            || !flows::versions(&mut tx, workspace, flow, None, 1)
+                .await?
+                .is_empty();
         tx.commit().await?;
-        let catalog = self.registry.catalog(caller).await?;
-        let known = catalog.entry(flow).is_some_and(|entry| entry.is_flow());
-        if page.is_empty() && !known {
-            return Err(FlowError::NotFound);
+        match known {
+            true => Ok(page),
+            false => Err(FlowError::NotFound),
         }
-        Ok(page)
     }
 
     /// A run and a page of its steps.
