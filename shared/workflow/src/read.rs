@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::caller::Caller;
 use domain::ids::ToolId;
 use persistence::flows;
-use persistence::run_events::{self, EventRow};
+use persistence::run_events::{self, EventRow, Watched};
 use persistence::run_steps::{self, After, AttemptRow, StepRow};
 use persistence::runs::{self, Before, RunRow, RunSummary};
 use uuid::Uuid;
@@ -102,7 +102,7 @@ impl Flows {
         Ok(domain::flow::mermaid(&defined.flow, Some(&states)))
     }
 
-    /// Events of a run behind that number, in order; and whether it has ended, so that no others follow these.
+    /// How a run stood, and then its events behind that number, in order: some may be younger than the state.
     ///
     /// # Errors
     /// [`FlowError::RunNotFound`]; the database's.
@@ -113,10 +113,13 @@ impl Flows {
         run: Uuid,
         seq: i64,
         limit: i64,
-    ) -> Result<(RunRow, Vec<EventRow>), FlowError> {
+    ) -> Result<(Watched, Vec<EventRow>), FlowError> {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
-        let row = run_in(&mut tx, caller, flow, run).await?;
+        let row = run_events::watched(&mut tx, workspace, run)
+            .await?
+            .filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
+            .ok_or(FlowError::RunNotFound)?;
         let events = run_events::after(&mut tx, workspace, run, seq, limit).await?;
         tx.commit().await?;
         Ok((row, events))
