@@ -17,6 +17,7 @@ mod pinned;
 mod races;
 mod random;
 mod read;
+mod read_run;
 mod restore;
 mod resume;
 mod retire;

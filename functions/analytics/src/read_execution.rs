@@ -5,7 +5,8 @@ use axum::response::{IntoResponse as _, Response};
 use domain::ids::ExecutionId;
 use domain::ids::WorkspaceId;
 use persistence::executions::{self, ExecutionRow};
-use persistence::{Db, Tx, run_steps, runs};
+use persistence::run_steps::{self, Most};
+use persistence::{Db, Tx, runs};
 use uuid::Uuid;
 use web::openapi::Missing;
 use web::{AsViewer, Json, Path, Problem};
@@ -53,8 +54,9 @@ async fn owed(
     let Some(run) = run.filter(|run| run.flow_id.is_none()) else {
         return Ok(None);
     };
-    let steps = run_steps::page(tx, workspace, run.id, None, 1).await?;
-    let step = steps.first();
+    let one = Most { steps: 1, bytes: 0 };
+    let page = run_steps::page(tx, workspace, run.id, None, one).await?;
+    let step = page.steps.first();
     if run.finished_at.is_none() {
         return Ok(Some(web::accepted(OwedView::new(&run, step))));
     }

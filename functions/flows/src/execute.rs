@@ -72,9 +72,9 @@ pub(crate) async fn execute(
         .map_err(in_request)?;
     if let Some(wait) = prefer.wait {
         flows.wait(&caller, started.id, began + wait).await?;
-        let view = flows.run(&caller, &id, started.id, None, STEPS + 1).await?;
+        let view = flows.run(&caller, &id, started.id, None, STEPS).await?;
         if view.run.finished_at.is_some() {
-            let run = RunView::new(view, STEPS);
+            let run = RunView::new(view);
             return Ok(located(&id, &started, Json(run).into_response()));
         }
     }

@@ -6,12 +6,15 @@ use domain::caller::Caller;
 use domain::ids::ToolId;
 use persistence::flows;
 use persistence::run_events::{self, EventRow, Watched};
-use persistence::run_steps::{self, After, AttemptRow, StepRow};
+use persistence::run_steps::{self, After, AttemptRow, Most, StepPage, StepRow};
 use persistence::runs::{self, Before, RunRow, RunSummary};
 use uuid::Uuid;
 
 use crate::steer::run_in;
 use crate::{FlowError, Flows};
+
+/// Inputs, outputs and errors of one page of steps, in bytes of JSON; one step may be larger, up to what it may hold.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A run with a page of its steps.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct RunView {
     pub run: RunRow,
     /// Steps in the definition's order, each followed by its items.
     pub steps: Vec<StepRow>,
+    /// Others follow these.
+    pub more: bool,
     /// Ended attempts of those steps.
     pub attempts: Vec<AttemptRow>,
 }
@@ -52,7 +57,7 @@ impl Flows {
         }
     }
 
-    /// A run and a page of its steps.
+    /// A run and a page of its steps: so many at most, and fewer where they are large.
     ///
     /// # Errors
     /// [`FlowError::RunNotFound`]; the database's.
@@ -62,18 +67,24 @@ impl Flows {
         flow: &ToolId,
         run: Uuid,
         after: Option<After<'_>>,
-        limit: i64,
+        limit: usize,
     ) -> Result<RunView, FlowError> {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
         let row = run_in(&mut tx, caller, flow, run).await?;
-        let steps = run_steps::page(&mut tx, workspace, run, after, limit).await?;
+        let most = Most {
+            steps: limit,
+            bytes: MOST_BYTES,
+        };
+        let StepPage { steps, more } =
+            run_steps::page(&mut tx, workspace, run, after, most).await?;
         let ids: Vec<String> = steps.iter().map(|step| step.step_id.clone()).collect();
         let attempts = run_steps::attempts(&mut tx, workspace, run, &ids).await?;
         tx.commit().await?;
         Ok(RunView {
             run: row,
             steps,
+            more,
             attempts,
         })
     }
