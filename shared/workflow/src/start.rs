@@ -239,16 +239,15 @@ impl Flows {
     ) -> Result<(HashMap<ToolId, Callee>, BTreeMap<ToolId, i32>), FlowError> {
         let mut callees = HashMap::new();
         let mut versions = pinned.cloned().unwrap_or_default();
-        let mut to_look_at: Vec<(ToolId, bool, bool)> = called(flow)
-            .map(|(id, is_flow)| (id.clone(), is_flow, true))
-            .collect();
+        let mut to_look_at: Vec<Called> = called(flow, Level::Own).collect();
         let catalog = self.registry.catalog(caller).await?;
-        while let Some((id, is_flow, is_own)) = to_look_at.pop() {
+        while let Some(Called { id, kind, level }) = to_look_at.pop() {
+            let is_own = level == Level::Own;
             if callees.contains_key(&id) || (!is_own && versions.contains_key(&id)) {
                 continue;
             }
             let found = match versions.get(&id) {
-                Some(version) => self.version(caller, &id, *version, is_flow).await?,
+                Some(version) => self.version(caller, &id, *version, kind).await?,
                 None => catalog.entry(&id).cloned(),
             };
             let Some(found) = found else {
@@ -259,7 +258,7 @@ impl Flows {
                 callees.insert(id, callee(&found));
             }
             if let Some(below) = &found.flow {
-                to_look_at.extend(called(below).map(|(id, is_flow)| (id.clone(), is_flow, false)));
+                to_look_at.extend(called(below, Level::Below));
             }
         }
         Ok((callees, versions))
@@ -270,11 +269,11 @@ impl Flows {
         caller: &Caller,
         id: &ToolId,
         version: i32,
-        is_flow: bool,
+        kind: Calls,
     ) -> Result<Option<Arc<CompiledTool>>, FlowError> {
-        let found = match is_flow {
-            true => self.registry.flow_entry_at(caller, id, version).await,
-            false => self.registry.tool_at(caller, id, version).await,
+        let found = match kind {
+            Calls::Flow => self.registry.flow_entry_at(caller, id, version).await,
+            Calls::Tool => self.registry.tool_at(caller, id, version).await,
         };
         match found {
             Ok(found) => Ok(Some(found)),
@@ -284,16 +283,43 @@ impl Flows {
     }
 }
 
-/// Every tool and flow that a flow calls, some more than once; and whether it is a flow.
-fn called(flow: &Flow) -> impl Iterator<Item = (&ToolId, bool)> {
-    flow.steps.iter().flat_map(|step| {
+/// What a flow calls.
+struct Called {
+    id: ToolId,
+    kind: Calls,
+    level: Level,
+}
+
+#[derive(Clone, Copy)]
+enum Calls {
+    Tool,
+    Flow,
+}
+
+/// Whether the flow itself calls it, or one that it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Own,
+    Below,
+}
+
+/// Every tool and flow that a flow calls, some more than once.
+fn called(flow: &Flow, level: Level) -> impl Iterator<Item = Called> {
+    flow.steps.iter().flat_map(move |step| {
         let own = match &step.action {
-            Action::Tool { tool, .. } => Some((tool, false)),
-            Action::Flow { flow, .. } => Some((flow, true)),
+            Action::Tool { tool, .. } => Some((tool, Calls::Tool)),
+            Action::Flow { flow, .. } => Some((flow, Calls::Flow)),
             Action::Transform(_) | Action::Wait(_) => None,
         };
-        let undo = step.compensate.as_ref();
-        own.into_iter().chain(undo.map(|undo| (&undo.tool, false)))
+        let undo = step
+            .compensate
+            .as_ref()
+            .map(|undo| (&undo.tool, Calls::Tool));
+        own.into_iter().chain(undo).map(move |(id, kind)| Called {
+            id: id.clone(),
+            kind,
+            level,
+        })
     })
 }
 
