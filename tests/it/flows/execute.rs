@@ -89,6 +89,26 @@ async fn waits_for_the_end_as_long_as_it_is_asked_to() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_no_number_is_refused_before_anything_starts() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    saved(&alice, &doubling()).await;
+    for bad in ["wait=soon", "wait=-1", "wait", "handling=lenient, wait=1.5"] {
+        let refused = starts_with(&alice, "f", &json!({ "n": 3 }), ("prefer", bad)).await;
+        assert_eq!(
+            (refused.status().as_u16(), refused.code().as_str()),
+            (400, "invalid_request"),
+            "{bad}: {}",
+            refused.text()
+        );
+        assert_eq!(refused.json()["errors"][0]["code"], "invalid_header");
+    }
+    assert_eq!(
+        app.sql("select count(*) from orchestration.runs").single(),
+        Some("0")
+    );
+}
+
+#[tokio::test]
 async fn is_started_once_with_one_key() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     saved(&alice, &doubling()).await;
