@@ -199,6 +199,39 @@ async fn is_the_same_run_whatever_became_of_the_flow() {
 }
 
 #[tokio::test]
+async fn a_start_whose_statement_was_made_twice_is_a_new_one() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    saved(&alice, &doubling()).await;
+    app.upstream().on("/call", json!({ "n": 7 }));
+    alice.registers(plain("GET", "/call", "call")).await;
+    // As the second statement is answered, when the first one's answer was lost.
+    app.sql(
+        "do $$ begin
+           execute replace(pg_get_functiondef('orchestration.start_run'::regproc), $q$outcome := 'started'$q$,
+                           $q$outcome := 'existing'$q$);
+         end $$",
+    );
+    let accepted = starts_with(&alice, "f", &json!({ "n": 4 }), ("idempotency-key", "k")).await;
+    assert_eq!(accepted.status(), 202, "{}", accepted.text());
+    let told = accepted.json();
+    assert_eq!(
+        (&told["existing"], &told["flow_version"]),
+        (&Value::Null, &json!(1))
+    );
+    // Nobody sweeps here: its first steps were sent.
+    let path = accepted.header("location").unwrap();
+    assert_eq!(ended(&alice, path).await["output"], json!({ "n": 8 }));
+    let later = alice.request(reqwest::Method::POST, "/api/v1/tools/call/execute");
+    let later = later.header("prefer", "respond-async");
+    let later = alice.send(later.json(&json!({ "input": {} }))).await;
+    let run = later.json()["execution_id"].as_str().unwrap().to_owned();
+    let sql = format!(
+        "select count(*) from orchestration.runs where id = '{run}' and status = 'succeeded'"
+    );
+    comes("the execution", || app.sql(&sql).single() == Some("1")).await;
+}
+
+#[tokio::test]
 async fn refuses_what_cannot_run() {
     let (app, alice, bob) = TestApp::with_two_workspaces().await;
     saved(&alice, &doubling()).await;
