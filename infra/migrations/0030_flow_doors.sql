@@ -23,8 +23,11 @@ begin
         -- Nothing starts below a run that was cancelled: whoever cancels waits for this, or this sees it.
         select * into above from orchestration.runs r where r.id = parent_run and r.workspace_id = workspace for share;
         if above.status is distinct from 'running' then
-            outcome := 'over';
-            return;
+            perform from orchestration.runs r where r.id = run and r.workspace_id = workspace;
+            if not found then
+                outcome := 'over';
+                return;
+            end if;
         end if;
     end if;
     if most is not null then

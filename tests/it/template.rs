@@ -362,7 +362,25 @@ async fn preflights_allow_what_they_allow_locally() {
     for name in locally.split(',') {
         assert!(deployed.iter().any(|allowed| allowed == name), "{name}");
     }
-    assert!(locally.contains("mcp-method"), "{locally}");
+    for name in ["mcp-method", "last-event-id"] {
+        assert!(locally.contains(name), "{name}: {locally}");
+    }
+}
+
+#[tokio::test]
+async fn answers_of_the_gateway_show_what_those_of_the_functions_do() {
+    let (_app, alice, _) = TestApp::with_two_workspaces().await;
+    let request = alice
+        .request(Method::GET, "/api/v1/flows")
+        .header("origin", "https://app.example.com");
+    let response = alice.send(request).await;
+    let locally = response.header("access-control-expose-headers").unwrap();
+    let mut locally: Vec<&str> = locally.split(',').collect();
+    locally.sort_unstable();
+    assert!(locally.contains(&"preference-applied"), "{locally:?}");
+    for deployed in Stack::read().exposed_headers() {
+        assert_eq!(deployed, locally);
+    }
 }
 
 #[test]

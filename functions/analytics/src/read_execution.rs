@@ -4,8 +4,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::ids::ExecutionId;
 use domain::ids::WorkspaceId;
-use persistence::executions::{self, Filter};
-use persistence::{Db, Tx, run_steps, runs};
+use persistence::executions::{self, ExecutionRow};
+use persistence::run_steps::{self, Most};
+use persistence::{Db, Tx, runs};
+use uuid::Uuid;
 use web::openapi::Missing;
 use web::{AsViewer, Json, Path, Problem};
 
@@ -52,20 +54,36 @@ async fn owed(
     let Some(run) = run.filter(|run| run.flow_id.is_none()) else {
         return Ok(None);
     };
-    let steps = run_steps::page(tx, workspace, run.id, None, 1).await?;
-    let view = OwedView::new(&run, steps.first());
+    let one = Most { steps: 1, bytes: 0 };
+    let page = run_steps::page(tx, workspace, run.id, None, one).await?;
+    let step = page.steps.first();
     if run.finished_at.is_none() {
-        return Ok(Some(web::accepted(view)));
+        return Ok(Some(web::accepted(OwedView::new(&run, step))));
     }
-    // Newest first: the attempt that ended it.
-    let of_run = Filter {
-        run_id: Some(run.id),
-        ..Filter::default()
+    let made = match step {
+        Some(step) => made(tx, workspace, run.id, &step.step_id).await?,
+        None => None,
     };
-    let made = executions::page(tx, workspace, of_run, 1).await?;
-    let Some(made) = made.first() else {
-        return Ok(Some(Json(view).into_response()));
-    };
-    let made = executions::by_id(tx, workspace, ExecutionId(made.id)).await?;
-    Ok(made.map(|made| Json(ExecutionView::of_owed(made, run.id)).into_response()))
+    Ok(Some(match made {
+        Some(made) => Json(ExecutionView::of_owed(made, run.id)).into_response(),
+        None => Json(OwedView::new(&run, step)).into_response(),
+    }))
+}
+
+/// The call of the attempt that ended it; one that was made before under the same key belongs to no run.
+async fn made(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    run: Uuid,
+    step: &str,
+) -> Result<Option<ExecutionRow>, Problem> {
+    let attempts = run_steps::attempts(tx, workspace, run, &[step.to_owned()]).await?;
+    let mut made = attempts
+        .iter()
+        .rev()
+        .filter_map(|attempt| attempt.execution_id);
+    Ok(match made.next() {
+        Some(made) => executions::by_id(tx, workspace, ExecutionId(made)).await?,
+        None => None,
+    })
 }

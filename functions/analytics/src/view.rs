@@ -84,12 +84,15 @@ pub(crate) struct OwedView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "get_weather")]
     tool_id: Option<String>,
-    /// `running`, `cancelling`, `failed` or `cancelled`.
+    /// `running`, `failing`, `cancelling`, `succeeded`, `failed` or `cancelled`.
     #[schema(example = "running")]
     status: String,
     /// Attempts so far.
     #[schema(example = 0)]
     attempt: i32,
+    /// What it answered, where the log has no entry of its call any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Value>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Value>,
@@ -104,6 +107,9 @@ impl OwedView {
             tool_id: step.and_then(|step| step.tool_id.clone()),
             status: run.status.clone(),
             attempt: step.map_or(0, |step| step.attempt),
+            output: step
+                .filter(|_| run.finished_at.is_some())
+                .and_then(|step| step.output.clone()),
             error: run.error.as_ref().map(|error| error["error"].clone()),
             created_at: run.created_at,
         }

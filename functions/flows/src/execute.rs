@@ -14,7 +14,7 @@ use web::openapi::{Held, Missing};
 use web::{
     AsMember, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
 };
-use workflow::{Flows, StartOptions, StartedRun};
+use workflow::{FlowError, Flows, StartOptions, StartedRun};
 
 use crate::run_view::{RunStarted, RunView, STEPS};
 
@@ -66,12 +66,15 @@ pub(crate) async fn execute(
         door: Door::Rest,
         idempotency_key,
     };
-    let started = flows.start(&caller, &id, request.input, options).await?;
+    let started = flows
+        .start(&caller, &id, request.input, options)
+        .await
+        .map_err(in_request)?;
     if let Some(wait) = prefer.wait {
         flows.wait(&caller, started.id, began + wait).await?;
-        let view = flows.run(&caller, &id, started.id, None, STEPS + 1).await?;
+        let view = flows.run(&caller, &id, started.id, None, STEPS).await?;
         if view.run.finished_at.is_some() {
-            let run = RunView::new(view, STEPS);
+            let run = RunView::new(view);
             return Ok(located(&id, &started, Json(run).into_response()));
         }
     }
@@ -87,6 +90,19 @@ pub(crate) async fn execute(
     };
     let told = RunStarted::new(&started, status);
     Ok(located(&id, &started, web::accepted(told)))
+}
+
+/// What a flow is given is the member `input` of the request.
+fn in_request(error: FlowError) -> Problem {
+    match error {
+        FlowError::InvalidInput(mut faults) => {
+            for fault in &mut faults {
+                fault.pointer.insert_str(0, "/input");
+            }
+            FlowError::InvalidInput(faults).into()
+        }
+        other => other.into(),
+    }
 }
 
 fn located(id: &ToolId, started: &StartedRun, mut response: Response) -> Response {

@@ -82,7 +82,7 @@ fn drawn(defined: &Defined) -> Result<Response, Problem> {
     let Some(flow) = &defined.entry.flow else {
         let why = defined.entry.quarantined.as_deref().unwrap_or_default();
         let detail = format!("the stored document is no longer valid: {why}");
-        return Err(Problem::new(Code::ToolDisabled, detail));
+        return Err(Problem::new(Code::FlowNotRunnable, detail));
     };
     Ok(diagram(mermaid(flow, None)))
 }

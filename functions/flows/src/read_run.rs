@@ -45,7 +45,7 @@ impl FromQuery for Wanted {
 
 /// Read a run
 ///
-/// With every step: its state, attempts, input, output, error and times. Steps come in pages.
+/// With every step: its state, attempts, input, output, error and times. Steps come in pages, which are shorter where steps are large.
 #[utoipa::path(
     get, path = "/api/v1/flows/{flow_id}/runs/{run_id}", operation_id = "read_run", tag = "flows",
     params(
@@ -69,8 +69,8 @@ pub(crate) async fn read_run(
         let drawn = flows.drawn(&caller, &id, run).await?;
         return Ok(diagram(drawn));
     }
-    let limit = i64::from(page.limit);
+    let limit = usize::from(page.limit);
     let after = page.after.as_ref().map(StepPlace::after);
-    let view = flows.run(&caller, &id, run, after, limit + 1).await?;
-    Ok(Json(RunView::new(view, limit)).into_response())
+    let view = flows.run(&caller, &id, run, after, limit).await?;
+    Ok(Json(RunView::new(view)).into_response())
 }

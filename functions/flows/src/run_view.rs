@@ -14,7 +14,7 @@ use uuid::Uuid;
 use workflow::StartedRun;
 
 /// Steps in one answer, unless a caller asks for another number.
-pub(crate) const STEPS: i64 = 200;
+pub(crate) const STEPS: usize = 200;
 /// The list of a run's steps, in cursors.
 pub(crate) const STEP_LIST: &str = "steps";
 
@@ -292,16 +292,13 @@ impl StepView {
 }
 
 impl RunView {
-    /// A run with its first `limit` steps; one more was read to see whether there is one.
-    pub(crate) fn new(view: workflow::RunView, limit: i64) -> Self {
+    pub(crate) fn new(view: workflow::RunView) -> Self {
         let workflow::RunView {
             run,
-            mut steps,
+            steps,
+            more,
             attempts,
         } = view;
-        let most = usize::try_from(limit).unwrap_or_default();
-        let more = steps.len() > most;
-        steps.truncate(most);
         let next_cursor = steps
             .last()
             .filter(|_| more)

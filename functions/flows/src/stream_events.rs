@@ -68,7 +68,9 @@ pub(crate) async fn stream_events(
         flow,
         run,
         // One that is no number is none of ours: everything is told.
-        seq: last.and_then(|it| it.trim().parse().ok()).unwrap_or(0),
+        seq: last
+            .and_then(|it| it.trim().parse().ok())
+            .map_or(0, |it: i64| it.max(0)),
         ready: VecDeque::new(),
         ended: false,
         until: Instant::now() + LONGEST,
@@ -110,13 +112,19 @@ impl Telling {
             .flows
             .events(&self.caller, &self.flow, self.run, self.seq, AT_ONCE)
             .await?;
+        if self.seq > run.last_seq {
+            // No number of this run's: everything is told.
+            self.seq = 0;
+            return Ok(());
+        }
         for event in events {
             self.seq = event.seq;
             self.ready.push_back(told(event));
         }
-        if run.finished_at.is_some() && self.seq >= run.last_seq {
+        // With a younger event behind the end that was read, somebody has resumed the run.
+        if run.finished_at.is_some() && self.seq == run.last_seq {
             self.ended = true;
-            let end = json!({ "run_id": run.id, "status": run.status });
+            let end = json!({ "run_id": self.run, "status": run.status });
             let end = Event::default().event("end").data(end.to_string());
             self.ready.push_back(end);
         }

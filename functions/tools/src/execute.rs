@@ -46,7 +46,7 @@ pub(crate) struct ExecutionSucceeded {
     /// Wall time, in milliseconds.
     #[schema(example = 247)]
     execution_time_ms: u64,
-    /// Its entry in the execution log.
+    /// Its entry in the execution log; of a flow, the id of its run.
     #[schema(value_type = Uuid)]
     execution_id: ExecutionId,
     /// Present only when the output was cut to `output.max_tokens`.
@@ -112,7 +112,7 @@ pub(crate) struct ExecutionFailed {
     /// Wall time, in milliseconds.
     #[schema(example = 25_000)]
     execution_time_ms: u64,
-    /// Its entry in the execution log.
+    /// Its entry in the execution log; of a flow, the id of its run.
     #[schema(value_type = Uuid)]
     execution_id: ExecutionId,
     /// What is worth knowing besides.

@@ -46,6 +46,9 @@ pub const MAX_STEPS: usize = 10_000;
 /// Edges between the steps of one flow at most.
 pub const MAX_EDGES: usize = 50_000;
 
+/// Levels of sub-flows below a flow at most.
+pub const MAX_SUB_FLOWS: usize = 8;
+
 /// Items of a `for_each` at most, when the flow runs.
 pub const MAX_ITEMS: usize = 10_000;
 

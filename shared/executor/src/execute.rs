@@ -199,13 +199,43 @@ impl Executor {
 ///
 /// # Errors
 /// [`ExecuteError::ToolDisabled`].
-pub fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
+pub(crate) fn usable(tool: &CompiledTool) -> Result<(), ExecuteError> {
     match &tool.quarantined {
         None => Ok(()),
         Some(why) => Err(ExecuteError::ToolDisabled(format!(
             "The stored config of this tool is no longer valid: {why}"
         ))),
     }
+}
+
+/// Whether a tool may be called: it can be read, and is switched on.
+///
+/// # Errors
+/// [`ExecuteError::ToolDisabled`] with the reason.
+pub fn callable(tool: &CompiledTool) -> Result<(), ExecuteError> {
+    usable(tool)?;
+    match tool.config.enabled {
+        true => Ok(()),
+        false => Err(ExecuteError::ToolDisabled(
+            "The tool is disabled.".to_owned(),
+        )),
+    }
+}
+
+/// Whether an accepted input has its place in the request that is made of it.
+///
+/// # Errors
+/// Every fault of the input.
+pub fn placed(tool: &CompiledTool, input: &Value) -> Result<(), Vec<Fault>> {
+    requested(tool, input).map(drop)
+}
+
+/// The request of a tool that makes one.
+pub(crate) fn requested(tool: &CompiledTool, input: &Value) -> Result<Option<Draft>, Vec<Fault>> {
+    if tool.code.is_some() || tool.config.mock.is_some() {
+        return Ok(None);
+    }
+    draft(tool, input).map(Some)
 }
 
 /// Hidden inputs filled in, the whole checked against the schema.

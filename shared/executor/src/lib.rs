@@ -33,7 +33,7 @@ mod verify;
 pub use cut::{Cut, CutAt};
 pub use effect::{effect, timeout_ms};
 pub use error::ExecuteError;
-pub use execute::{Asked, ExecuteOptions, Execution, Executor, Origin, accept, usable};
+pub use execute::{Asked, ExecuteOptions, Execution, Executor, Origin, accept, callable, placed};
 pub use input::accept_key;
 pub use preview::Preview;
 pub use record::redacted;

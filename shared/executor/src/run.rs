@@ -29,7 +29,7 @@ use crate::code::Outside;
 use crate::effect::timeout_ms;
 use crate::error::ExecuteError;
 use crate::exchange::{self, CallRules, Exchange, Sent};
-use crate::execute::{ExecuteOptions, Executor, accept, draft};
+use crate::execute::{ExecuteOptions, Executor, accept, callable, requested};
 use crate::outbound::Redirects;
 use crate::render::IDEMPOTENCY_KEY;
 use crate::repetition::Repetition;
@@ -146,26 +146,17 @@ impl<'a> Run<'a> {
 
     /// Everything that can be said without going out: the request of a tool that makes one.
     fn prepared(&mut self) -> Result<Option<Draft>, Ended> {
-        let config = &self.tool.config;
-        if let Some(why) = &self.tool.quarantined {
-            let why = format!("The stored config of this tool is no longer valid: {why}");
-            return Err(Ended::Refused(ExecuteError::ToolDisabled(why)));
-        }
-        if !config.enabled {
-            let why = "The tool is disabled.".to_owned();
-            return Err(Ended::Refused(ExecuteError::ToolDisabled(why)));
-        }
+        callable(self.tool).map_err(Ended::Refused)?;
         if let Some(key) = &self.options.idempotency_key {
             input::check_key(key).map_err(|fault| vec![fault])?;
         }
         accept(self.tool, &mut self.input, self.options.door)?;
         self.timeline.mark("validate");
-        if self.tool.code.is_some() || config.mock.is_some() {
-            return Ok(None);
+        let draft = requested(self.tool, &self.input)?;
+        if draft.is_some() {
+            self.timeline.mark("build");
         }
-        let draft = draft(self.tool, &self.input)?;
-        self.timeline.mark("build");
-        Ok(Some(draft))
+        Ok(draft)
     }
 
     /// What comes of going out.

@@ -27,6 +27,7 @@ mod pool;
 pub mod prompts;
 mod revisions;
 pub mod run_events;
+pub mod run_keys;
 pub mod run_steps;
 pub mod runs;
 pub mod secret_providers;

@@ -27,6 +27,21 @@ row! {
     }
 }
 
+row! {
+    /// As much of a run as somebody needs who watches it.
+    #[derive(PartialEq, Eq)]
+    pub struct Watched {
+        /// The flow.
+        pub flow_id: Option<String>,
+        /// The state.
+        pub status: String,
+        /// The number of its last event.
+        pub last_seq: i64,
+        /// When it ended.
+        pub finished_at: Option<DateTime<Utc>>,
+    }
+}
+
 const AFTER: &str = "
     select e.seq, e.at, e.kind, e.step_id, e.payload
     from orchestration.run_events e
@@ -36,12 +51,29 @@ const AFTER: &str = "
     order by e.seq
     limit $4";
 
-pub(crate) const STATEMENTS: &[Statement] = &[statement!(
-    "run_events::after",
-    AFTER,
-    Authenticated,
-    EventRow
-)];
+const WATCHED: &str = "
+    select r.flow_id, r.status, r.last_seq, r.finished_at
+    from orchestration.runs r
+    where r.workspace_id = $1
+      and r.id = $2";
+
+pub(crate) const STATEMENTS: &[Statement] = &[
+    statement!("run_events::after", AFTER, Authenticated, EventRow),
+    statement!("run_events::watched", WATCHED, Authenticated, Watched),
+];
+
+/// How a run stands.
+///
+/// # Errors
+/// The database's.
+pub async fn watched(
+    tx: &mut Tx,
+    workspace: WorkspaceId,
+    run: Uuid,
+) -> Result<Option<Watched>, Error> {
+    tx.maybe(query_as(WATCHED).bind(workspace.0).bind(run))
+        .await
+}
 
 /// Events behind that number, in order.
 ///

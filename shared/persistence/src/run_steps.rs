@@ -91,8 +91,37 @@ row! {
     }
 }
 
-/// Steps in the definition's order, each followed by its items.
-const PAGE: &str = "
+row! {
+    /// A step, and how much there is to say of it.
+    #[derive(PartialEq, Eq)]
+    pub struct StepSize {
+        /// The step.
+        pub step_id: String,
+        /// Its input, output and error together, in bytes of JSON.
+        pub bytes: i64,
+    }
+}
+
+/// Steps in the definition's order, each followed by its items. They are found before they are weighed: only what may be told is read.
+const SIZES: &str = "
+    select p.step_id,
+           (coalesce(octet_length(s.input::text), 0)::bigint + coalesce(octet_length(s.output::text), 0)
+            + coalesce(octet_length(s.error::text), 0)) as bytes
+    from (
+        select o.step_id, o.position, coalesce(o.item_index, -1) as item
+        from orchestration.run_steps o
+        where o.workspace_id = $1
+          and o.run_id = $2
+          and (o.position, coalesce(o.item_index, -1), o.step_id) > ($3, $4, $5)
+          and o.kind <> 'output'
+        order by o.position, coalesce(o.item_index, -1), o.step_id
+        limit $6
+    ) as p
+    join orchestration.run_steps s
+      on s.workspace_id = $1 and s.run_id = $2 and s.step_id = p.step_id
+    order by p.position, p.item, p.step_id";
+
+const NAMED: &str = "
     select s.step_id, s.kind, s.status, s.position, s.tool_id, s.call_key, s.effect, s.parent_step_id, s.item_index,
            s.children, s.children_open, s.child_run_id, s.attempt, s.max_attempts, s.awaits,
            case when isfinite(s.not_before) then s.not_before end as not_before, s.input, s.output, s.error,
@@ -100,10 +129,8 @@ const PAGE: &str = "
     from orchestration.run_steps s
     where s.workspace_id = $1
       and s.run_id = $2
-      and (s.position, coalesce(s.item_index, -1), s.step_id) > ($3, $4, $5)
-      and s.kind <> 'output'
-    order by s.position, coalesce(s.item_index, -1), s.step_id
-    limit $6";
+      and s.step_id = any ($3)
+    order by s.position, coalesce(s.item_index, -1), s.step_id";
 
 const BY_ID: &str = "
     select s.step_id, s.kind, s.status, s.position, s.tool_id, s.call_key, s.effect, s.parent_step_id, s.item_index,
@@ -132,7 +159,8 @@ const ATTEMPTS: &str = "
     order by a.step_id, a.attempt";
 
 pub(crate) const STATEMENTS: &[Statement] = &[
-    statement!("run_steps::page", PAGE, Authenticated, StepRow),
+    statement!("run_steps::sizes", SIZES, Authenticated, StepSize),
+    statement!("run_steps::named", NAMED, Authenticated, StepRow),
     statement!("run_steps::by_id", BY_ID, Authenticated, StepRow),
     statement!("run_steps::states", STATES, Authenticated, StepState),
     statement!("run_steps::attempts", ATTEMPTS, Authenticated, AttemptRow),
@@ -149,7 +177,40 @@ pub struct After<'a> {
     pub step_id: &'a str,
 }
 
-/// Steps of a run.
+/// How much one page of steps may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// Steps.
+    pub steps: usize,
+    /// Bytes of their inputs, outputs and errors; one step may be larger.
+    pub bytes: u64,
+}
+
+impl Most {
+    /// How many of these steps, which follow one another, are within it: one at least, where there may be any.
+    fn of(self, sizes: &[StepSize]) -> usize {
+        let mut left = self.bytes;
+        let fits = |(place, size): &(usize, &StepSize)| {
+            let bytes = u64::try_from(size.bytes).unwrap_or_default();
+            let fits = *place == 0 || bytes <= left;
+            left = left.saturating_sub(bytes);
+            fits
+        };
+        let fitting = sizes.iter().take(self.steps).enumerate();
+        fitting.take_while(fits).count()
+    }
+}
+
+/// Some steps of a run.
+#[derive(Clone, Debug, Default)]
+pub struct StepPage {
+    /// The steps, in the definition's order, each followed by its items.
+    pub steps: Vec<StepRow>,
+    /// Others follow.
+    pub more: bool,
+}
+
+/// Steps of a run, as many as there may be at once.
 ///
 /// # Errors
 /// The database's.
@@ -158,21 +219,39 @@ pub async fn page(
     workspace: WorkspaceId,
     run: Uuid,
     after: Option<After<'_>>,
-    limit: i64,
-) -> Result<Vec<StepRow>, Error> {
+    most: Most,
+) -> Result<StepPage, Error> {
+    if most.steps == 0 {
+        return Ok(StepPage::default());
+    }
     let after = after.unwrap_or(After {
         position: -1,
         item: -1,
         step_id: "",
     });
-    let query = query_as(PAGE)
+    // One more, to see whether there is one.
+    let limit = i64::try_from(most.steps).map_or(i64::MAX, |steps| steps.saturating_add(1));
+    let query = query_as(SIZES)
         .bind(workspace.0)
         .bind(run)
         .bind(after.position)
         .bind(after.item)
         .bind(after.step_id)
         .bind(limit);
-    tx.all(query).await
+    let mut sizes: Vec<StepSize> = tx.all(query).await?;
+    let fitting = most.of(&sizes);
+    let more = sizes.len() > fitting;
+    sizes.truncate(fitting);
+    if sizes.is_empty() {
+        return Ok(StepPage {
+            steps: Vec::new(),
+            more,
+        });
+    }
+    let ids: Vec<String> = sizes.into_iter().map(|size| size.step_id).collect();
+    let named = query_as(NAMED).bind(workspace.0).bind(run).bind(ids);
+    let steps = tx.all(named).await?;
+    Ok(StepPage { steps, more })
 }
 
 /// One step.
@@ -213,4 +292,32 @@ pub async fn attempts(
 ) -> Result<Vec<AttemptRow>, Error> {
     let query = query_as(ATTEMPTS).bind(workspace.0).bind(run).bind(steps);
     tx.all(query).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_cut_by_count_and_by_bytes() {
+        let of = |steps: usize, bytes: u64, sizes: &[i64]| {
+            let sizes: Vec<StepSize> = sizes
+                .iter()
+                .map(|bytes| StepSize {
+                    step_id: "a".to_owned(),
+                    bytes: *bytes,
+                })
+                .collect();
+            Most { steps, bytes }.of(&sizes)
+        };
+        assert_eq!(of(5, 100, &[]), 0);
+        assert_eq!(of(0, 100, &[1]), 0);
+        assert_eq!(of(2, 100, &[1, 1, 1]), 2);
+        assert_eq!(of(5, 100, &[60, 40, 1]), 2);
+        assert_eq!(of(5, 100, &[60, 40, 0, 1]), 3);
+        // One is told however large it is, and nothing beside it.
+        assert_eq!(of(5, 100, &[500, 0]), 2);
+        assert_eq!(of(5, 100, &[500, 1]), 1);
+        assert_eq!(of(5, 100, &[1, 500, 1]), 1);
+    }
 }

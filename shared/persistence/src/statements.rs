@@ -71,6 +71,7 @@ pub fn statements() -> Vec<Statement> {
         crate::runs::STATEMENTS,
         crate::run_steps::STATEMENTS,
         crate::run_events::STATEMENTS,
+        crate::run_keys::STATEMENTS,
         crate::flow_sweep::STATEMENTS,
         crate::conversations::STATEMENTS,
         crate::idempotency::STATEMENTS,

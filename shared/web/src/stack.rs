@@ -19,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
+use crate::prefer::PREFERENCE_APPLIED;
 use crate::problem::{Code, Problem};
 
 /// The header that names a request in logs and problems.
@@ -118,6 +119,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                 header::IF_NONE_MATCH,
                 HeaderName::from_static("prefer"),
                 HeaderName::from_static("idempotency-key"),
+                HeaderName::from_static("last-event-id"),
                 HeaderName::from_static("x-workspace-id"),
                 HeaderName::from_static("mcp-protocol-version"),
                 HeaderName::from_static("mcp-method"),
@@ -130,6 +132,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                 header::RETRY_AFTER,
                 header::WWW_AUTHENTICATE,
                 HeaderName::from_static("idempotency-replayed"),
+                PREFERENCE_APPLIED,
                 REQUEST_ID,
             ])
             .max_age(Duration::from_secs(7200)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::caller::{Caller, Door};
 use domain::failure::{Failure, FailureCode};
 use domain::ids::{ExecutionId, ToolId};
-use domain::run::RunStatus;
+use domain::run::{self, RunStatus};
 use executor::{ExecuteError, ExecuteOptions, Execution, MAX_DEADLINE, Origin};
 use persistence::runs::{self, RunEnd};
 use serde_json::{Value, json};
@@ -32,9 +32,28 @@ impl Flows {
     ) -> Result<Execution, ExecuteError> {
         let catalog = self.registry.catalog(caller).await?;
         match catalog.tool(id) {
-            Some(tool) if tool.flow.is_some() => self.call_flow(caller, id, input, options).await,
+            Some(tool) if tool.is_flow() => self.call_flow(caller, id, input, options).await,
+            None if self.ran(caller, id, &input, &options).await => {
+                self.call_flow(caller, id, input, options).await
+            }
             Some(_) | None => self.executor.execute(caller, id, input, options).await,
         }
+    }
+
+    /// Whether a flow that is gone by now was started by this very call.
+    async fn ran(
+        &self,
+        caller: &Caller,
+        id: &ToolId,
+        input: &Value,
+        options: &ExecuteOptions,
+    ) -> bool {
+        let Some(key) = &options.idempotency_key else {
+            return false;
+        };
+        let asked = run::input_hash(id.as_str(), input);
+        let before = self.started_before(caller, key, asked).await;
+        matches!(before, Ok(Some(_)))
     }
 
     async fn call_flow(

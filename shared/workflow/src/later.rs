@@ -7,6 +7,7 @@ use domain::caller::{Caller, Door};
 use domain::ids::ToolId;
 use domain::run::{self, Kind, PlannedStep, call_key};
 use executor::ExecuteError;
+use persistence::run_keys::KeyedRun;
 use persistence::runs::{self, NewRun, Started};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -39,9 +40,20 @@ impl Flows {
         mut input: Value,
         idempotency_key: Option<String>,
     ) -> Result<Accepted, ExecuteError> {
+        executor::accept_key(idempotency_key.as_deref())?;
+        // Of what was sent, before anything is filled in: the tool may have other defaults by now.
+        let input_hash = run::execution_hash(id.as_str(), &input);
+        if let Some(key) = &idempotency_key
+            && let Some(found) = self
+                .keyed(caller, key)
+                .await
+                .map_err(ExecuteError::Database)?
+        {
+            return accepted_before(&found, input_hash, run::input_hash(id.as_str(), &input));
+        }
         let catalog = self.registry.catalog(caller).await?;
         let tool = catalog.tool(id).ok_or(ExecuteError::ToolNotFound)?;
-        if tool.flow.is_some() {
+        if tool.is_flow() {
             let options = StartOptions {
                 door: Door::Rest,
                 idempotency_key,
@@ -52,9 +64,9 @@ impl Flows {
                 Err(error) => Err(crate::call::not_started(error)),
             };
         }
-        executor::usable(&tool)?;
-        executor::accept_key(idempotency_key.as_deref())?;
+        executor::callable(&tool)?;
         executor::accept(&tool, &mut input, Door::Rest).map_err(ExecuteError::InvalidInput)?;
+        executor::placed(&tool, &input).map_err(ExecuteError::InvalidInput)?;
         let run = Uuid::now_v7();
         let step = PlannedStep {
             step_id: CALL
@@ -84,7 +96,7 @@ impl Flows {
             input: &context::write(&input).map_err(ExecuteError::Database)?,
             door: Door::Rest,
             idempotency_key: idempotency_key.as_deref(),
-            input_hash: run::execution_hash(id.as_str(), &input),
+            input_hash,
             timeout: TIMEOUT,
             max_concurrency: None,
             parent: None,
@@ -96,20 +108,38 @@ impl Flows {
         let started = runs::start(&self.db, principal, workspace, &new, self.resend)
             .await
             .map_err(ExecuteError::Database)?;
-        match started {
-            Started::New { .. } => {
-                let hint = Hint {
-                    run_id: run,
-                    step_id: CALL.to_owned(),
-                };
-                self.send(&[hint]).await;
-                Ok(Accepted::Execution(run))
+        let id = match started {
+            Started::New { .. } => run,
+            Started::Existing(id) => id,
+            Started::Reused => return Err(ExecuteError::KeyReused),
+            Started::Over => {
+                return Err(corrupt("a run without a parent is below a stopped one"));
             }
-            Started::Existing(id) => Ok(Accepted::Execution(id)),
-            Started::Reused => Err(ExecuteError::KeyReused),
-            // Nothing stands above it.
-            Started::Over => Err(corrupt("a run without a parent is below a stopped one")),
+        };
+        // Also when it was there already under this id: the answer was lost, and the statement made twice.
+        if id == run {
+            let hint = Hint {
+                run_id: run,
+                step_id: CALL.to_owned(),
+            };
+            self.send(&[hint]).await;
         }
+        Ok(Accepted::Execution(id))
+    }
+}
+
+/// What a key was used for, if that is what is asked for now: as a tool's execution, or as a flow's run.
+fn accepted_before(
+    found: &KeyedRun,
+    as_execution: [u8; 32],
+    as_run: [u8; 32],
+) -> Result<Accepted, ExecuteError> {
+    if found.asks(as_execution) {
+        Ok(Accepted::Execution(found.id))
+    } else if found.asks(as_run) {
+        Ok(Accepted::Run(found.id))
+    } else {
+        Err(ExecuteError::KeyReused)
     }
 }
 

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use domain::caller::Caller;
 use domain::ids::ToolId;
-use persistence::run_events::{self, EventRow};
-use persistence::run_steps::{self, After, AttemptRow, StepRow};
+use persistence::flows;
+use persistence::run_events::{self, EventRow, Watched};
+use persistence::run_steps::{self, After, AttemptRow, Most, StepPage, StepRow};
 use persistence::runs::{self, Before, RunRow, RunSummary};
 use uuid::Uuid;
 
 use crate::steer::run_in;
 use crate::{FlowError, Flows};
+
+/// Inputs, outputs and errors of one page of steps, in bytes of JSON; one step may be larger, up to what it may hold.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A run with a page of its steps.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct RunView {
     pub run: RunRow,
     /// Steps in the definition's order, each followed by its items.
     pub steps: Vec<StepRow>,
+    /// Others follow these.
+    pub more: bool,
     /// Ended attempts of those steps.
     pub attempts: Vec<AttemptRow>,
 }
@@ -39,16 +45,19 @@ impl Flows {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
         let page = runs::page(&mut tx, workspace, flow.as_str(), status, before, limit).await?;
+        // Of a retired flow too there are versions.
+        let known = !page.is_empty()
+            || !flows::versions(&mut tx, workspace, flow, None, 1)
+                .await?
+                .is_empty();
         tx.commit().await?;
-        let catalog = self.registry.catalog(caller).await?;
-        let known = catalog.entry(flow).is_some_and(|entry| entry.is_flow());
-        if page.is_empty() && !known {
-            return Err(FlowError::NotFound);
+        match known {
+            true => Ok(page),
+            false => Err(FlowError::NotFound),
         }
-        Ok(page)
     }
 
-    /// A run and a page of its steps.
+    /// A run and a page of its steps: so many at most, and fewer where they are large.
     ///
     /// # Errors
     /// [`FlowError::RunNotFound`]; the database's.
@@ -58,18 +67,24 @@ impl Flows {
         flow: &ToolId,
         run: Uuid,
         after: Option<After<'_>>,
-        limit: i64,
+        limit: usize,
     ) -> Result<RunView, FlowError> {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
         let row = run_in(&mut tx, caller, flow, run).await?;
-        let steps = run_steps::page(&mut tx, workspace, run, after, limit).await?;
+        let most = Most {
+            steps: limit,
+            bytes: MOST_BYTES,
+        };
+        let StepPage { steps, more } =
+            run_steps::page(&mut tx, workspace, run, after, most).await?;
         let ids: Vec<String> = steps.iter().map(|step| step.step_id.clone()).collect();
         let attempts = run_steps::attempts(&mut tx, workspace, run, &ids).await?;
         tx.commit().await?;
         Ok(RunView {
             run: row,
             steps,
+            more,
             attempts,
         })
     }
@@ -98,7 +113,7 @@ impl Flows {
         Ok(domain::flow::mermaid(&defined.flow, Some(&states)))
     }
 
-    /// Events of a run behind that number, in order; and whether it has ended, so that no others follow these.
+    /// How a run stood, and then its events behind that number, in order: some may be younger than the state.
     ///
     /// # Errors
     /// [`FlowError::RunNotFound`]; the database's.
@@ -109,10 +124,13 @@ impl Flows {
         run: Uuid,
         seq: i64,
         limit: i64,
-    ) -> Result<(RunRow, Vec<EventRow>), FlowError> {
+    ) -> Result<(Watched, Vec<EventRow>), FlowError> {
         let workspace = caller.workspace_id;
         let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
-        let row = run_in(&mut tx, caller, flow, run).await?;
+        let row = run_events::watched(&mut tx, workspace, run)
+            .await?
+            .filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))
+            .ok_or(FlowError::RunNotFound)?;
         let events = run_events::after(&mut tx, workspace, run, seq, limit).await?;
         tx.commit().await?;
         Ok((row, events))

@@ -8,6 +8,7 @@ use domain::caller::{Caller, Door};
 use domain::flow::{Action, Flow};
 use domain::ids::ToolId;
 use domain::run::{self, Callee, Effect};
+use persistence::run_keys::{self, KeyedRun};
 use persistence::runs::{self, NewRun, Started};
 use registry::CompiledTool;
 use serde_json::Value;
@@ -83,6 +84,13 @@ impl Flows {
         options: StartOptions,
         parent: Option<Parent<'_>>,
     ) -> Result<StartedRun, FlowError> {
+        // Of what was sent, before anything is filled in: a flow may have other defaults by now.
+        let input_hash = run::input_hash(id.as_str(), &input);
+        if let (Some(key), None) = (&options.idempotency_key, &parent)
+            && let Some(before) = self.started_before(caller, key, input_hash).await?
+        {
+            return Ok(before);
+        }
         let pinned = parent.as_ref().map(|parent| parent.pinned);
         let (entry, flow) = self.to_start(caller, id, pinned).await?;
         executor::accept(&entry, &mut input, options.door).map_err(FlowError::InvalidInput)?;
@@ -99,7 +107,7 @@ impl Flows {
             input: &context::write(&input)?,
             door: options.door,
             idempotency_key: options.idempotency_key.as_deref(),
-            input_hash: run::input_hash(id.as_str(), &input),
+            input_hash,
             timeout: Duration::from_millis(flow.timeout_ms),
             // A run below another would wait for its own parent.
             max_concurrency: match parent {
@@ -113,13 +121,24 @@ impl Flows {
         };
         let (principal, workspace) = (&caller.principal, caller.workspace_id);
         let started = runs::start(&self.db, principal, workspace, &new, self.resend).await?;
-        let (id, existing, held) = match started {
-            Started::New { held } => (run, false, held),
-            Started::Existing(id) => (id, true, false),
+        let started = match started {
+            Started::New { held } => StartedRun {
+                id: run,
+                version: entry.version,
+                existing: false,
+                held,
+            },
+            Started::Existing(id) if parent.is_some() => StartedRun {
+                id,
+                version: entry.version,
+                existing: true,
+                held: false,
+            },
+            Started::Existing(id) => self.found(caller, id, run).await?,
             Started::Reused => return Err(FlowError::KeyReused),
             Started::Over => return Err(FlowError::ParentStopped),
         };
-        if !existing && !held {
+        if !started.existing && !started.held {
             let roots = plan.steps.iter().filter(|step| step.needs == 0);
             let hints = roots.map(|step| Hint {
                 run_id: run,
@@ -127,11 +146,59 @@ impl Flows {
             });
             self.send(&hints.collect::<Vec<_>>()).await;
         }
+        Ok(started)
+    }
+
+    /// The run that was started with a key, whatever has become of its flow since.
+    pub(crate) async fn started_before(
+        &self,
+        caller: &Caller,
+        key: &str,
+        input_hash: [u8; 32],
+    ) -> Result<Option<StartedRun>, FlowError> {
+        match self.keyed(caller, key).await? {
+            None => Ok(None),
+            Some(found) if found.asks(input_hash) => Ok(Some(StartedRun {
+                id: found.id,
+                version: found.flow_version.unwrap_or_default(),
+                existing: true,
+                held: found.held,
+            })),
+            Some(_) => Err(FlowError::KeyReused),
+        }
+    }
+
+    /// The run or the owed execution that a key belongs to.
+    pub(crate) async fn keyed(
+        &self,
+        caller: &Caller,
+        key: &str,
+    ) -> Result<Option<KeyedRun>, persistence::Error> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let found = run_keys::by_key(&mut tx, workspace, key).await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// A run that was there when it was to be started. It is a new one all the same when it has the id that was proposed: the
+    /// answer was lost, and the statement made twice.
+    async fn found(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        proposed: Uuid,
+    ) -> Result<StartedRun, FlowError> {
+        let workspace = caller.workspace_id;
+        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let found = run_keys::by_id(&mut tx, workspace, id).await?;
+        tx.commit().await?;
+        let found = found.ok_or(FlowError::RunNotFound)?;
         Ok(StartedRun {
             id,
-            version: entry.version,
-            existing,
-            held,
+            version: found.flow_version.unwrap_or_default(),
+            existing: id != proposed,
+            held: found.held,
         })
     }
 
@@ -149,7 +216,9 @@ impl Flows {
                 catalog.entry(id).cloned().ok_or(FlowError::NotFound)?
             }
         };
-        let flow = entry.flow.clone().ok_or(FlowError::NotFound)?;
+        if !entry.is_flow() {
+            return Err(FlowError::NotFound);
+        }
         if let Some(why) = &entry.quarantined {
             return Err(FlowError::Disabled(format!(
                 "The stored definition of this flow is no longer valid: {why}"
@@ -158,6 +227,7 @@ impl Flows {
         if !entry.config.enabled {
             return Err(FlowError::Disabled("The flow is disabled.".to_owned()));
         }
+        let flow = entry.flow.clone().ok_or(FlowError::NotFound)?;
         Ok((entry, flow))
     }
 
@@ -170,16 +240,15 @@ impl Flows {
     ) -> Result<(HashMap<ToolId, Callee>, BTreeMap<ToolId, i32>), FlowError> {
         let mut callees = HashMap::new();
         let mut versions = pinned.cloned().unwrap_or_default();
-        let mut to_look_at: Vec<(ToolId, bool, bool)> = called(flow)
-            .map(|(id, is_flow)| (id.clone(), is_flow, true))
-            .collect();
+        let mut to_look_at: Vec<Called> = called(flow, Level::Own).collect();
         let catalog = self.registry.catalog(caller).await?;
-        while let Some((id, is_flow, is_own)) = to_look_at.pop() {
+        while let Some(Called { id, kind, level }) = to_look_at.pop() {
+            let is_own = level == Level::Own;
             if callees.contains_key(&id) || (!is_own && versions.contains_key(&id)) {
                 continue;
             }
             let found = match versions.get(&id) {
-                Some(version) => self.version(caller, &id, *version, is_flow).await?,
+                Some(version) => self.version(caller, &id, *version, kind).await?,
                 None => catalog.entry(&id).cloned(),
             };
             let Some(found) = found else {
@@ -190,7 +259,7 @@ impl Flows {
                 callees.insert(id, callee(&found));
             }
             if let Some(below) = &found.flow {
-                to_look_at.extend(called(below).map(|(id, is_flow)| (id.clone(), is_flow, false)));
+                to_look_at.extend(called(below, Level::Below));
             }
         }
         Ok((callees, versions))
@@ -201,11 +270,11 @@ impl Flows {
         caller: &Caller,
         id: &ToolId,
         version: i32,
-        is_flow: bool,
+        kind: Calls,
     ) -> Result<Option<Arc<CompiledTool>>, FlowError> {
-        let found = match is_flow {
-            true => self.registry.flow_entry_at(caller, id, version).await,
-            false => self.registry.tool_at(caller, id, version).await,
+        let found = match kind {
+            Calls::Flow => self.registry.flow_entry_at(caller, id, version).await,
+            Calls::Tool => self.registry.tool_at(caller, id, version).await,
         };
         match found {
             Ok(found) => Ok(Some(found)),
@@ -215,16 +284,43 @@ impl Flows {
     }
 }
 
-/// Every tool and flow that a flow calls, some more than once; and whether it is a flow.
-fn called(flow: &Flow) -> impl Iterator<Item = (&ToolId, bool)> {
-    flow.steps.iter().flat_map(|step| {
+/// What a flow calls.
+struct Called {
+    id: ToolId,
+    kind: Calls,
+    level: Level,
+}
+
+#[derive(Clone, Copy)]
+enum Calls {
+    Tool,
+    Flow,
+}
+
+/// Whether the flow itself calls it, or one that it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Own,
+    Below,
+}
+
+/// Every tool and flow that a flow calls, some more than once.
+fn called(flow: &Flow, level: Level) -> impl Iterator<Item = Called> {
+    flow.steps.iter().flat_map(move |step| {
         let own = match &step.action {
-            Action::Tool { tool, .. } => Some((tool, false)),
-            Action::Flow { flow, .. } => Some((flow, true)),
+            Action::Tool { tool, .. } => Some((tool, Calls::Tool)),
+            Action::Flow { flow, .. } => Some((flow, Calls::Flow)),
             Action::Transform(_) | Action::Wait(_) => None,
         };
-        let undo = step.compensate.as_ref();
-        own.into_iter().chain(undo.map(|undo| (&undo.tool, false)))
+        let undo = step
+            .compensate
+            .as_ref()
+            .map(|undo| (&undo.tool, Calls::Tool));
+        own.into_iter().chain(undo).map(move |(id, kind)| Called {
+            id: id.clone(),
+            kind,
+            level,
+        })
     })
 }
 

@@ -89,6 +89,26 @@ async fn waits_for_the_end_as_long_as_it_is_asked_to() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_no_number_is_refused_before_anything_starts() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    saved(&alice, &doubling()).await;
+    for bad in ["wait=soon", "wait=-1", "wait", "handling=lenient, wait=1.5"] {
+        let refused = starts_with(&alice, "f", &json!({ "n": 3 }), ("prefer", bad)).await;
+        assert_eq!(
+            (refused.status().as_u16(), refused.code().as_str()),
+            (400, "invalid_request"),
+            "{bad}: {}",
+            refused.text()
+        );
+        assert_eq!(refused.json()["errors"][0]["code"], "invalid_header");
+    }
+    assert_eq!(
+        app.sql("select count(*) from orchestration.runs").single(),
+        Some("0")
+    );
+}
+
+#[tokio::test]
 async fn is_started_once_with_one_key() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     saved(&alice, &doubling()).await;
@@ -113,6 +133,105 @@ async fn is_started_once_with_one_key() {
 }
 
 #[tokio::test]
+async fn is_the_same_run_whatever_became_of_the_flow() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/call", json!({}));
+    alice.registers(plain("GET", "/call", "call")).await;
+    let mut document = doubling();
+    document["input_schema"]["properties"]["by"] =
+        json!({ "type": "integer", "x-hidden": true, "default": 2 });
+    document["steps"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "id": "call", "tool": "call" }));
+    saved(&alice, &document).await;
+    let key = ("idempotency-key", "k");
+    let input = json!({ "n": 1 });
+    let first = starts_with(&alice, "f", &input, key).await.json();
+    let again = async || {
+        let again = starts_with(&alice, "f", &input, key).await;
+        assert_eq!(again.status(), 202, "{}", again.text());
+        let again = again.json();
+        assert_eq!(
+            (&again["run_id"], &again["flow_version"], &again["existing"]),
+            (&first["run_id"], &json!(1), &json!(true))
+        );
+        let called = alice.request(reqwest::Method::POST, "/api/v1/tools/f/execute");
+        let called = called.header("idempotency-key", "k");
+        let called = alice.send(called.json(&json!({ "input": input }))).await;
+        assert_eq!(called.json()["execution_id"], first["run_id"]);
+        let later = alice.request(reqwest::Method::POST, "/api/v1/tools/f/execute");
+        let later = later
+            .header("idempotency-key", "k")
+            .header("prefer", "respond-async");
+        let later = alice.send(later.json(&json!({ "input": input }))).await;
+        assert_eq!(
+            later.json()["execution_id"],
+            first["run_id"],
+            "{}",
+            later.text()
+        );
+        assert!(later.header("location").unwrap().contains("/flows/f/runs/"));
+    };
+    again().await;
+    // Other defaults, and an input that would not fit any more.
+    document["input_schema"]["properties"]["by"]["default"] = json!(3);
+    document["input_schema"]["required"] = json!(["n", "more"]);
+    assert_eq!(alice.put("/api/v1/flows/f", &document).await.status(), 200);
+    again().await;
+    assert_eq!(alice.delete("/api/v1/tools/saved/call").await.status(), 204);
+    again().await;
+    assert_eq!(alice.delete("/api/v1/flows/f").await.status(), 204);
+    again().await;
+    let other = starts_with(&alice, "f", &json!({ "n": 2 }), key).await;
+    assert_eq!(
+        (other.status().as_u16(), other.code().as_str()),
+        (409, "idempotency_key_reused")
+    );
+    let without = alice
+        .post("/api/v1/flows/f/execute", &json!({ "input": input }))
+        .await;
+    assert_eq!(without.status(), 404);
+    assert_eq!(
+        app.sql("select count(*) from orchestration.runs").single(),
+        Some("1")
+    );
+}
+
+#[tokio::test]
+async fn a_start_whose_statement_was_made_twice_is_a_new_one() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    saved(&alice, &doubling()).await;
+    app.upstream().on("/call", json!({ "n": 7 }));
+    alice.registers(plain("GET", "/call", "call")).await;
+    // As the second statement is answered, when the first one's answer was lost.
+    app.sql(
+        "do $$ begin
+           execute replace(pg_get_functiondef('orchestration.start_run'::regproc), $q$outcome := 'started'$q$,
+                           $q$outcome := 'existing'$q$);
+         end $$",
+    );
+    let accepted = starts_with(&alice, "f", &json!({ "n": 4 }), ("idempotency-key", "k")).await;
+    assert_eq!(accepted.status(), 202, "{}", accepted.text());
+    let told = accepted.json();
+    assert_eq!(
+        (&told["existing"], &told["flow_version"]),
+        (&Value::Null, &json!(1))
+    );
+    // Nobody sweeps here: its first steps were sent.
+    let path = accepted.header("location").unwrap();
+    assert_eq!(ended(&alice, path).await["output"], json!({ "n": 8 }));
+    let later = alice.request(reqwest::Method::POST, "/api/v1/tools/call/execute");
+    let later = later.header("prefer", "respond-async");
+    let later = alice.send(later.json(&json!({ "input": {} }))).await;
+    let run = later.json()["execution_id"].as_str().unwrap().to_owned();
+    let sql = format!(
+        "select count(*) from orchestration.runs where id = '{run}' and status = 'succeeded'"
+    );
+    comes("the execution", || app.sql(&sql).single() == Some("1")).await;
+}
+
+#[tokio::test]
 async fn refuses_what_cannot_run() {
     let (app, alice, bob) = TestApp::with_two_workspaces().await;
     saved(&alice, &doubling()).await;
@@ -122,14 +241,7 @@ async fn refuses_what_cannot_run() {
         (bad.status().as_u16(), bad.code().as_str()),
         (400, "invalid_input")
     );
-    assert!(
-        bad.json()["errors"][0]["pointer"]
-            .as_str()
-            .unwrap()
-            .ends_with("/n"),
-        "{}",
-        bad.text()
-    );
+    assert_eq!(bad.json()["errors"][0]["pointer"], "/input/n");
     let good = json!({ "input": { "n": 1 } });
     let viewer = app.viewer().post(path, &good).await;
     assert_eq!(

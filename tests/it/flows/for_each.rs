@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use testkit::upstream::Reply;
-use testkit::{Answer, TestApp};
+use testkit::{Answer, TestApp, ToolBuilder};
 use tokio::sync::watch;
 
 use super::acts::{comes, ended, flow, paths, plain, ran, started, state, step};
+use super::{of_steps, saved};
 
 /// The upstream answers `{n}` of the query, and fails for 13.
 fn numbers(app: &TestApp) {
@@ -126,4 +127,33 @@ async fn failed_items_leave_their_place_to_what_on_error_says() {
     );
     assert_eq!(run["error"]["error"]["code"], "item_failed");
     assert_eq!(run["error"]["error"]["details"]["index"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_are_joined_into_one_output() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/price", json!({ "price": 185.2 }));
+    let tool = ToolBuilder::get("/price").id("quote");
+    let tool = tool.mapping(json!({ "response_to_output": { "price": "price" } }));
+    alice.registers(tool).await;
+    let flow = of_steps(json!([
+        { "id": "quotes", "tool": "quote", "for_each": "{{ input.symbols }}", "max_concurrency": 3 },
+        { "id": "prices", "transform": "{{ steps.quotes.output | map(attribute='price') | list }}" },
+        { "id": "count", "transform": "{{ steps.prices.output | length }}" },
+    ]));
+    let view = saved(&alice, &flow).await.json();
+    let path = format!(
+        "/api/v1/flows/{}/execute",
+        view["flow_id"].as_str().unwrap()
+    );
+    let request = alice
+        .request(reqwest::Method::POST, &path)
+        .header("prefer", "wait=20")
+        .json(&json!({ "input": { "symbols": ["A", "B", "C", "D", "E", "F", "G"] } }));
+    let run = alice.send(request).await;
+    assert_eq!(run.status(), 200, "{}", run.text());
+    let run = run.json();
+    assert_eq!(run["status"], "succeeded", "{run:#}");
+    assert_eq!(run["output"], json!({ "count": 7 }), "{run:#}");
+    assert_eq!(app.upstream().requests().len(), 7);
 }

@@ -134,8 +134,16 @@ async fn a_stored_document_that_is_no_flow_any_more_is_told_and_not_run() {
     let drawn = alice.get("/api/v1/flows/old?format=mermaid").await;
     assert_eq!(
         (drawn.status().as_u16(), drawn.code().as_str()),
-        (409, "tool_disabled")
+        (409, "flow_not_runnable")
     );
+    let started = alice
+        .post("/api/v1/flows/old/execute", &json!({ "input": {} }))
+        .await;
+    assert_eq!(
+        (started.status().as_u16(), started.code().as_str()),
+        (409, "flow_not_runnable")
+    );
+    assert!(started.text().contains("stages"), "{}", started.text());
 
     let tools = alice.get("/api/v1/tools").await.json();
     let listed = tools["tools"]

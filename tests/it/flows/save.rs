@@ -136,20 +136,12 @@ async fn a_cycle_is_told_with_its_path() {
         .iter()
         .find(|fault| fault["code"] == "cycle")
         .unwrap();
-    assert!(
-        cycle["pointer"].as_str().unwrap().starts_with("/steps"),
-        "{cycle}"
+    assert_eq!(cycle["pointer"], "/steps/0");
+    assert_eq!(
+        cycle["message"],
+        "the steps need one another in a circle: a → b → c → a"
     );
-    let words = cycle["message"].as_str().unwrap();
-    let turned = [
-        "a → b → c → a",
-        "b → c → a → b",
-        "c → a → b → c",
-        "a → c → b → a",
-        "b → a → c → b",
-        "c → b → a → c",
-    ];
-    assert!(turned.iter().any(|path| words.contains(path)), "{words}");
+    assert!(cycle["hint"].is_string(), "{cycle}");
 }
 
 #[tokio::test]

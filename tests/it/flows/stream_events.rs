@@ -28,9 +28,18 @@ async fn read(
     path: &str,
     last: Option<i64>,
 ) -> Vec<(Option<i64>, String, Value)> {
+    let last = last.map(|last| last.to_string());
+    read_behind(persona, path, last.as_deref()).await
+}
+
+async fn read_behind(
+    persona: &Persona,
+    path: &str,
+    last: Option<&str>,
+) -> Vec<(Option<i64>, String, Value)> {
     let mut request = persona.request(reqwest::Method::GET, &format!("{path}/events"));
     if let Some(last) = last {
-        request = request.header("last-event-id", last.to_string());
+        request = request.header("last-event-id", last);
     }
     let response = persona.send(request).await;
     assert_eq!(response.status(), 200, "{}", response.text());
@@ -93,6 +102,28 @@ async fn a_chain_is_told_in_order_to_its_end() {
     let nothing = read(&alice, &path, numbers.last().copied()).await;
     assert_eq!(nothing, told[told.len() - 1..]);
     assert_eq!(bob.get(&format!("{path}/events")).await.status(), 404);
+}
+
+#[tokio::test]
+async fn everything_is_told_behind_what_is_no_number_of_the_run() {
+    let (_app, alice, _) = TestApp::with_two_workspaces().await;
+    flow(&alice, json!([{ "id": "a", "transform": 1 }])).await;
+    let path = started(&alice, "f", json!({})).await;
+    let told = read(&alice, &path, None).await;
+    assert_eq!(told.last().unwrap().1, "end");
+    for foreign in [
+        "none",
+        "",
+        "-1",
+        "-9223372036854775808",
+        "4711",
+        "9223372036854775807",
+        "9223372036854775808",
+        "1.5",
+    ] {
+        let again = read_behind(&alice, &path, Some(foreign)).await;
+        assert_eq!(again, told, "{foreign}");
+    }
 }
 
 #[tokio::test]

@@ -95,6 +95,19 @@ impl Stack {
         listed.map(str::to_ascii_lowercase).collect()
     }
 
+    /// Headers of the gateway's own answers that pages of other origins may read.
+    pub(super) fn exposed_headers(&self) -> Vec<Vec<String>> {
+        let responses = &self.0["Resources"]["Api"]["Properties"]["GatewayResponses"];
+        entries(responses)
+            .map(|(_, response)| {
+                let headers = &response["ResponseParameters"]["Headers"];
+                let listed = headers["Access-Control-Expose-Headers"].as_str().unwrap();
+                let listed = listed.trim_matches('\'').split(',');
+                listed.map(str::to_ascii_lowercase).collect()
+            })
+            .collect()
+    }
+
     /// What the gateway answers by itself: its kind, status and JSON body.
     pub(super) fn gateway_responses(&self) -> Vec<(&str, Option<i64>, &str)> {
         let responses = &self.0["Resources"]["Api"]["Properties"]["GatewayResponses"];

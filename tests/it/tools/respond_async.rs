@@ -88,6 +88,26 @@ async fn is_accepted_now_and_read_later() {
 }
 
 #[tokio::test]
+async fn what_was_made_before_with_the_key_is_its_outcome() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/n", json!({ "n": 7 }));
+    alice.registers(ToolBuilder::post("/n").id("made")).await;
+    let request = alice
+        .request(Method::POST, "/api/v1/tools/made/execute")
+        .header("idempotency-key", "k")
+        .json(&json!({ "input": {} }));
+    let first = alice.send(request).await;
+    assert_eq!(first.status(), 200, "{}", first.text());
+    let accepted = asks(&alice, "made", json!({}), Some("k")).await;
+    assert_eq!(accepted.status(), 202, "{}", accepted.text());
+    let told = record(&alice, accepted.header("location").unwrap()).await;
+    assert_eq!(told.status(), 200, "{}", told.text());
+    assert_eq!(told.json()["id"], accepted.json()["execution_id"]);
+    assert_eq!(told.json()["output"], json!({ "n": 7 }), "{}", told.text());
+    assert_eq!(app.upstream().requests().len(), 1);
+}
+
+#[tokio::test]
 async fn refuses_at_once_what_can_never_be_made() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } } });
@@ -100,6 +120,23 @@ async fn refuses_at_once_what_can_never_be_made() {
         (400, "invalid_input"),
         "{}",
         bad.text()
+    );
+    let part = json!({ "type": "object", "properties": { "part": { "type": "string" } } });
+    let placed = ToolBuilder::get("/n/{part}").id("placed");
+    alice.registers(placed.input(part)).await;
+    let nowhere = asks(&alice, "placed", json!({ "part": ".." }), None).await;
+    assert_eq!(
+        (nowhere.status().as_u16(), nowhere.code().as_str()),
+        (400, "invalid_input"),
+        "{}",
+        nowhere.text()
+    );
+    let off = ToolBuilder::get("/n").id("off").set("/enabled", false);
+    alice.registers(off).await;
+    let off = asks(&alice, "off", json!({}), None).await;
+    assert_eq!(
+        (off.status().as_u16(), off.code().as_str()),
+        (409, "tool_disabled")
     );
     let unknown = asks(&alice, "none", json!({}), None).await;
     assert_eq!(

@@ -165,9 +165,10 @@ fn wait(
     };
     if *kind != "signal" && there(&"schema") {
         let message = "only a signal has a payload";
+        let hint = "leave it out; an approval answers with \"approved\" and any payload";
         templates
             .faults
-            .add(&at.name("schema"), "conflict", message);
+            .advise(&at.name("schema"), "conflict", message, hint);
     }
     match *kind {
         "duration_ms" => duration(object, place, reads, templates),
@@ -205,7 +206,10 @@ fn about(object: Object<'_, '_>, name: &str, templates: &mut Templates<'_>) -> O
     templates.faults.without_secret(text, &at);
     if text.contains("{{") {
         let message = "nothing is filled in here";
-        templates.faults.add(&at, "invalid_expression", message);
+        let hint = "write the text itself, without {{ … }}";
+        templates
+            .faults
+            .advise(&at, "invalid_expression", message, hint);
     }
     Some(text.to_owned())
 }

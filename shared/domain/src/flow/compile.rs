@@ -14,6 +14,9 @@ pub(super) const MOST_BYTES: usize = 512;
 /// Brackets within one another at most, and signs before one operand.
 const MOST_DEPTH: usize = 16;
 
+/// Advice for an expression that is too much.
+const IN_PARTS: &str = "compute a part of it in a transform step of its own";
+
 /// An expression and what it reads, with places.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -37,6 +40,7 @@ pub(super) fn compile(source: &str) -> Result<Compiled, Problem> {
     }
     let words = tokens(source);
     few_signs(&words)?;
+    closed(&words)?;
     let reads = reads(&words)?;
     // The commonest expression only names a value: that needs no machine.
     if let [read] = reads.as_slice()
@@ -53,13 +57,14 @@ pub(super) fn compile(source: &str) -> Result<Compiled, Problem> {
             "a value must stand on both sides of this sign",
         )
     })?;
-    let program = environment()
-        .compile_expression_owned(guarded.source.clone())
+    // What is compiled here is thrown away again: most of what a workspace keeps is never run by this process.
+    let compiled = environment()
+        .compile_expression(&guarded.source)
         .map_err(|error| syntax(source, &guarded, &error))?;
-    only_roots(&program)?;
+    only_roots(&compiled)?;
     let paths: Vec<Path> = reads.iter().map(|read| read.path.clone()).collect();
     Ok(Compiled {
-        expression: Expression::program(trimmed, Program::new(program, paths)),
+        expression: Expression::program(trimmed, Program::new(&guarded.source, paths)),
         reads,
     })
 }
@@ -69,7 +74,7 @@ fn bounded(source: &str) -> Result<(), Problem> {
     if source.len() > MOST_BYTES {
         let message = format!("an expression has at most {MOST_BYTES} bytes");
         let problem = Problem::new(0, "too_large", message);
-        return Err(problem.hint("compute a part of it in a transform step of its own"));
+        return Err(problem.hint(IN_PARTS));
     }
     let mut depth = 0_usize;
     for (at, byte) in source.bytes().enumerate() {
@@ -80,7 +85,7 @@ fn bounded(source: &str) -> Result<(), Problem> {
         }
         if depth > MOST_DEPTH {
             let message = format!("brackets stand in one another at most {MOST_DEPTH} deep");
-            return Err(Problem::new(at, "too_deep", message));
+            return Err(Problem::new(at, "too_deep", message).hint(IN_PARTS));
         }
     }
     Ok(())
@@ -95,14 +100,38 @@ fn few_signs(tokens: &[Token<'_>]) -> Result<(), Problem> {
         elses += usize::from(token.kind == Kind::Name && token.text == "else");
         if signs > MOST_DEPTH || elses > MOST_DEPTH {
             let message = format!("more than {MOST_DEPTH} of these do not follow one another");
-            return Err(Problem::new(token.start, "too_deep", message));
+            return Err(Problem::new(token.start, "too_deep", message).hint(IN_PARTS));
         }
     }
     Ok(())
 }
 
+/// Every bracket is closed, and none that was not opened: what is put around an expression must stay around it.
+fn closed(tokens: &[Token<'_>]) -> Result<(), Problem> {
+    let mut open = Vec::new();
+    for token in tokens.iter().filter(|token| token.kind == Kind::Sign) {
+        match token.text {
+            "(" | "[" | "{" => open.push(token),
+            ")" | "]" | "}" if open.pop().is_none() => {
+                let message = format!("\"{}\" closes nothing", token.text);
+                let problem = Problem::new(token.start, "invalid_expression", message);
+                return Err(problem.hint("take it away, or open it before"));
+            }
+            _ => {}
+        }
+    }
+    match open.last() {
+        None => Ok(()),
+        Some(token) => {
+            let message = format!("\"{}\" is never closed", token.text);
+            let problem = Problem::new(token.start, "invalid_expression", message);
+            Err(problem.hint("take it away, or close it behind what it holds"))
+        }
+    }
+}
+
 /// The machine's own view of what is read: nothing that was not seen before.
-fn only_roots(program: &minijinja::Expression<'static, 'static>) -> Result<(), Problem> {
+fn only_roots(program: &minijinja::Expression<'_, '_>) -> Result<(), Problem> {
     const KNOWN: [&str; 7] = ["input", "steps", "run", "item", "index", "range", "dict"];
     let mut names: Vec<String> = program.undeclared_variables(false).into_iter().collect();
     names.sort_unstable();

@@ -10,6 +10,9 @@ use super::values::{self, Room};
 /// Steps of work and, at 64 bytes each, memory of one expression. A list of 10,000 is sorted with a third.
 const FUEL: u64 = 500_000;
 
+/// Steps of work of all expressions of one template together, or of a list's items: a thousand for each of 10,000.
+pub(super) const MOST_WORK: u64 = 20 * FUEL;
+
 /// What `map` may come to, in bytes of JSON: it can repeat one value as often as a list has items.
 const MOST_MAPPED: usize = 8 * 1024 * 1024;
 
@@ -21,6 +24,9 @@ pub(super) const NO_LIST: &str = "_n";
 
 /// Turns what `~` joins into text.
 pub(super) const AS_TEXT: &str = "_t";
+
+/// Puts beside a value what it cost.
+pub(super) const COST: &str = "_c";
 
 /// Every filter that an expression may name.
 pub(super) const FILTERS: &[&str] = &[
@@ -130,6 +136,7 @@ pub(super) fn environment() -> &'static Environment<'static> {
         environment.add_filter("string", text);
         environment.add_filter(AS_TEXT, text);
         environment.add_filter(NO_LIST, no_list);
+        environment.add_filter(COST, cost);
         environment
     })
 }
@@ -167,6 +174,12 @@ fn no_list(value: Value) -> Result<Value, Error> {
         }
         _ => Ok(value),
     }
+}
+
+/// The value and the work that was done for it.
+fn cost(state: &mut State<'_, '_>, value: Value) -> Value {
+    let work = state.fuel_levels().map_or(FUEL, |(consumed, _)| consumed);
+    Value::from(vec![value, Value::from(work)])
 }
 
 fn refused(why: String) -> Error {

@@ -1,11 +1,12 @@
 //! An expression that is ready to run.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::{ErrorKind, Expression as Inner, Value as InnerValue};
 use serde_json::Value;
 
+use super::engine::{COST, MOST_WORK, environment};
 use super::paths::{Path, Root};
 use super::render::Reader;
 use super::values::{self, Room};
@@ -28,7 +29,10 @@ enum Kind {
 
 /// What runs an expression that is more than a path.
 pub(super) struct Program {
-    inner: Inner<'static, 'static>,
+    /// With its checks; it was compiled once before, to see whether it can be.
+    guarded: String,
+    /// Compiled when it first runs.
+    inner: OnceLock<Inner<'static, 'static>>,
     paths: Vec<Path>,
     /// What is handed to it.
     shape: Vec<(Root, Shape)>,
@@ -64,7 +68,7 @@ impl Shape {
 }
 
 impl Program {
-    pub(super) fn new(inner: Inner<'static, 'static>, paths: Vec<Path>) -> Self {
+    pub(super) fn new(guarded: &str, paths: Vec<Path>) -> Self {
         let mut shape: Vec<(Root, Shape)> = Vec::new();
         for path in &paths {
             let index = match shape.iter().position(|(root, _)| *root == path.root) {
@@ -79,7 +83,8 @@ impl Program {
             }
         }
         Self {
-            inner,
+            guarded: format!("({guarded})|{COST}"),
+            inner: OnceLock::new(),
             paths,
             shape,
         }
@@ -99,6 +104,11 @@ impl Expression {
             source: source.into(),
             kind: Kind::Program(Arc::new(program)),
         }
+    }
+
+    /// Whether it does more than to name a value.
+    pub(super) const fn is_program(&self) -> bool {
+        matches!(self.kind, Kind::Program(_))
     }
 
     /// As it was written, without its braces.
@@ -133,13 +143,32 @@ impl Expression {
 impl Program {
     fn run(&self, reader: &mut Reader<'_>) -> Result<InnerValue, String> {
         let handed = reader.handed(&self.shape)?;
-        let value = self.inner.eval(handed);
-        match value {
-            Ok(value) if value.is_undefined() => Err(self.undefined(reader)),
-            Ok(value) => Ok(value),
+        match self.compiled()?.eval(handed) {
+            Ok(pair) => self.value_of(&pair, reader),
             Err(error) if is_undefined(&error) => Err(self.undefined(reader)),
             Err(error) => Err(reason(&error)),
         }
+    }
+
+    fn compiled(&self) -> Result<&Inner<'static, 'static>, String> {
+        if let Some(inner) = self.inner.get() {
+            return Ok(inner);
+        }
+        let compiled = environment()
+            .compile_expression_owned(self.guarded.clone())
+            .map_err(|error| reason(&error))?;
+        Ok(self.inner.get_or_init(|| compiled))
+    }
+
+    /// The value out of a value and its cost, which goes to the account of the rendering.
+    fn value_of(&self, pair: &InnerValue, reader: &mut Reader<'_>) -> Result<InnerValue, String> {
+        let part = |index| pair.get_item_by_index(index).unwrap_or_default();
+        reader.worked(u64::try_from(part(1)).unwrap_or(MOST_WORK))?;
+        let value = part(0);
+        if value.is_undefined() {
+            return Err(self.undefined(reader));
+        }
+        Ok(value)
     }
 
     /// Names what is missing.

@@ -44,7 +44,8 @@ pub(super) fn check(
     let edges: usize = needs.iter().map(Vec::len).sum();
     if edges > MAX_EDGES {
         let message = format!("the steps need one another {edges} times, at most {MAX_EDGES}");
-        templates.faults.add(at, "too_many_edges", message);
+        let hint = "let a transform gather what many steps read, and let them need it alone";
+        templates.faults.advise(at, "too_many_edges", message, hint);
         return;
     }
     let index = |id: &StepId| templates.ids.get(id.as_str()).copied();
@@ -61,7 +62,9 @@ pub(super) fn check(
             "the steps need one another in a circle: {}",
             told(circle, name)
         );
-        templates.faults.add(&at.index(first), "cycle", message);
+        let hint = "take away one of these edges: an expression that reads the other step, or its depends_on";
+        let at = at.index(first);
+        templates.faults.advise(&at, "cycle", message, hint);
     }
     if !circles.is_empty() || undoing.is_empty() {
         return;

@@ -161,7 +161,8 @@ fn listed<'v>(root: Object<'v, '_>, at: &At<'_>, faults: &mut Faults) -> &'v [Va
         return &[];
     };
     if value.as_array().is_some_and(Vec::is_empty) {
-        faults.add(at, "invalid_length", "a flow has at least one step");
+        let hint = "the smallest is {\"id\": \"a\", \"transform\": 1}";
+        faults.advise(at, "invalid_length", "a flow has at least one step", hint);
     }
     faults.list(value, at, MAX_STEPS)
 }
@@ -191,7 +192,8 @@ fn ids<'v>(listed: &'v [Value], at: &At<'_>, faults: &mut Faults) -> HashMap<&'v
             }
             Entry::Occupied(first) => {
                 let message = format!("step {} is called \"{id}\" already", first.get() + 1);
-                faults.add(&at, "conflict", message);
+                let hint = "give each step an id of its own";
+                faults.advise(&at, "conflict", message, hint);
             }
         }
     }

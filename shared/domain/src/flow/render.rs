@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use minijinja::Value as Inner;
 use serde_json::Value;
 
+use super::engine::MOST_WORK;
 use super::expression::Shape;
 use super::paths::{Path, Root};
 use super::scope::{Scope, StepView};
@@ -14,12 +15,18 @@ use super::values;
 /// What one expression may read, in bytes of JSON and counting every time that it reads it.
 const MOST_READ: usize = 4 * super::MAX_RENDERED_BYTES;
 
+/// As many bytes read are one step of work, and as many of those that are copied for it.
+const READ_AT_ONCE: usize = 4_096;
+const COPIED_AT_ONCE: usize = 256;
+
 /// Reads a scope for one rendering, or for all items of a list.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     scope: Scope<'a>,
     /// What was converted before, by its place in memory, with its size.
     kept: HashMap<usize, (Inner, usize)>,
+    /// The work of all expressions so far.
+    work: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -27,7 +34,20 @@ impl<'a> Reader<'a> {
         Self {
             scope: *scope,
             kept: HashMap::new(),
+            work: 0,
         }
+    }
+
+    /// Writes down the work of an expression.
+    ///
+    /// # Errors
+    /// All of them together took too much.
+    pub(super) fn worked(&mut self, work: u64) -> Result<(), String> {
+        self.work = self.work.saturating_add(work);
+        if self.work > MOST_WORK {
+            return Err("all expressions here together take too much work".to_owned());
+        }
+        Ok(())
     }
 
     /// Goes on to another item.
@@ -123,6 +143,7 @@ impl<'a> Reader<'a> {
         if size > MOST_READ {
             return Err(format!("it reads more than {MOST_READ} bytes of JSON"));
         }
+        self.worked(steps_of(size / READ_AT_ONCE))?;
         Ok(Inner::from_pairs(roots))
     }
 
@@ -168,7 +189,9 @@ impl<'a> Reader<'a> {
 
     fn converted(&mut self, value: &'a Value, times: usize, size: &mut usize) -> Inner {
         if !matches!(value, Value::Array(_) | Value::Object(_)) {
-            *size = size.saturating_add(values::size(value).saturating_mul(times));
+            let bytes = values::size(value);
+            self.work = self.work.saturating_add(steps_of(bytes / COPIED_AT_ONCE));
+            *size = size.saturating_add(bytes.saturating_mul(times));
             return values::from_json(value);
         }
         let place = std::ptr::from_ref(value).addr();
@@ -179,6 +202,10 @@ impl<'a> Reader<'a> {
         *size = size.saturating_add(bytes.saturating_mul(times));
         inner.clone()
     }
+}
+
+fn steps_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 enum Found<'a> {

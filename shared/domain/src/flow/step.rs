@@ -129,12 +129,18 @@ pub(super) fn read(
 
 /// Refuses members that steps of this kind do not have.
 fn fits(step: Object<'_, '_>, faults: &mut Faults) {
-    const KINDS: [(&str, &str, &[&str]); 3] = [
-        ("flow", "a sub-flow", &["retry", "compensate"]),
+    const KINDS: [(&str, &str, &[&str], &str); 3] = [
+        (
+            "flow",
+            "a sub-flow",
+            &["retry", "compensate"],
+            "state it in the steps of that flow",
+        ),
         (
             "transform",
             "a transform",
             &["retry", "compensate", "input"],
+            "leave it out: a transform calls nothing, and reads what it needs by itself",
         ),
         (
             "wait",
@@ -146,18 +152,20 @@ fn fits(step: Object<'_, '_>, faults: &mut Faults) {
                 "for_each",
                 "max_concurrency",
             ],
+            "leave it out, or state it in a step that calls a tool",
         ),
     ];
     let there = |name: &str| step.members.get(name).is_some_and(|value| !value.is_null());
     // With two actions nobody knows which of them the others belong to.
-    let actions = action::ACTIONS.iter().filter(|name| there(name)).count();
-    for (name, what, wrong) in KINDS {
-        if actions != 1 || !there(name) {
+    let does = |name: &str| step.members.contains_key(name);
+    let actions = action::ACTIONS.iter().filter(|name| does(name)).count();
+    for (name, what, wrong, hint) in KINDS {
+        if actions != 1 || !does(name) {
             continue;
         }
         for name in wrong.iter().filter(|name| there(name)) {
             let message = format!("{what} has no \"{name}\"");
-            faults.add(&step.at.name(name), "conflict", message);
+            faults.advise(&step.at.name(name), "conflict", message, hint);
         }
     }
 }
@@ -195,7 +203,8 @@ fn for_each(
         if step.members.contains_key("max_concurrency") {
             let message = "only a step with \"for_each\" does several things at once";
             let at = step.at.name("max_concurrency");
-            templates.faults.add(&at, "conflict", message);
+            let hint = "leave it out, or give the step a \"for_each\"";
+            templates.faults.advise(&at, "conflict", message, hint);
         }
         return None;
     };
@@ -306,10 +315,13 @@ fn on_error(step: Object<'_, '_>, faults: &mut Faults) -> OnError {
 fn plain(value: &Value, at: &At<'_>, faults: &mut Faults, level: usize) {
     match value {
         Value::String(text) if text.contains("{{") => {
-            faults.add(at, "invalid_expression", "nothing is filled in here");
+            let hint = "write the value itself, without {{ … }}";
+            let message = "nothing is filled in here";
+            faults.advise(at, "invalid_expression", message, hint);
         }
         Value::Array(_) | Value::Object(_) if level >= 64 => {
-            faults.add(at, "too_deep", "nested deeper than 64 levels");
+            let hint = "state a flatter value";
+            faults.advise(at, "too_deep", "nested deeper than 64 levels", hint);
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -357,7 +369,8 @@ fn depends_on(
         };
         if Some(&id) == own {
             let message = format!("{id} → {id}: the step comes before itself");
-            templates.faults.add(&at, "cycle", message);
+            let hint = "take the step's own id out of its depends_on";
+            templates.faults.advise(&at, "cycle", message, hint);
         } else if seen.insert(id.clone()) {
             needs.push(id);
         }

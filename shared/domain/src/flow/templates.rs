@@ -17,6 +17,9 @@ use crate::walk::{At, Faults};
 /// Expressions of one flow at most.
 const MOST_EXPRESSIONS: usize = 50_000;
 
+/// Different expressions of one flow that do more than to name a value, at most: each holds some ten kilobytes once it ran.
+const MOST_PROGRAMS: usize = 2_000;
+
 /// Levels of a template at most.
 const MOST_LEVELS: usize = 64;
 
@@ -55,6 +58,7 @@ pub(super) struct Templates<'v> {
     /// Expressions by their text.
     known: HashMap<String, (Expression, Vec<(Path, usize)>)>,
     count: usize,
+    programs: usize,
     pub(super) faults: Faults,
 }
 
@@ -64,6 +68,7 @@ impl<'v> Templates<'v> {
             ids,
             known: HashMap::new(),
             count: 0,
+            programs: 0,
             faults,
         }
     }
@@ -112,7 +117,8 @@ impl<'v> Templates<'v> {
             Value::String(text) => self.text(text, at, place, reads),
             Value::Array(_) | Value::Object(_) if level >= MOST_LEVELS => {
                 let message = format!("nested deeper than {MOST_LEVELS} levels");
-                self.faults.add(at, "too_deep", message);
+                let hint = "let a step of its own make the inner part, and read its output";
+                self.faults.advise(at, "too_deep", message, hint);
                 Node::Literal(Value::Null)
             }
             Value::Array(items) => {
@@ -132,7 +138,8 @@ impl<'v> Templates<'v> {
                     let at = at.name(name);
                     if name.contains("{{") {
                         let message = "a member's name is not filled in";
-                        self.faults.add(&at, "invalid_expression", message);
+                        let hint = "make the whole object in one expression: {{ dict(…) }}";
+                        self.faults.advise(&at, "invalid_expression", message, hint);
                     }
                     let node = self.node(member, &at, place, reads, level + 1);
                     nodes.push((name.clone(), node));
@@ -216,13 +223,24 @@ impl<'v> Templates<'v> {
         self.count += 1;
         if self.count > MOST_EXPRESSIONS {
             let message = format!("a flow has at most {MOST_EXPRESSIONS} expressions");
-            return Err(Problem::new(begin, "too_large", message));
+            let problem = Problem::new(begin, "too_large", message);
+            return Err(problem.hint("divide it into flows that run one another"));
         }
         if !self.known.contains_key(source) {
             let Compiled { expression, reads } = compile(source).map_err(|mut problem| {
                 problem.at += begin;
                 problem
             })?;
+            self.programs += usize::from(expression.is_program());
+            if self.programs > MOST_PROGRAMS {
+                let message = format!(
+                    "a flow has at most {MOST_PROGRAMS} different expressions that do more than to name a value"
+                );
+                let problem = Problem::new(begin, "too_large", message);
+                return Err(
+                    problem.hint("compute over lists with for_each, or in a flow of its own")
+                );
+            }
             let paths = reads.into_iter().map(|Read { path, at, .. }| (path, at));
             let entry = (expression, paths.collect());
             self.known.insert(source.to_owned(), entry);
@@ -254,7 +272,8 @@ impl<'v> Templates<'v> {
             Root::Item | Root::Index if place.item => return Ok(()),
             Root::Item | Root::Index => {
                 let message = "there is an item only in the input of a step with \"for_each\"";
-                return Err(Problem::new(offset, "unknown_name", message));
+                let problem = Problem::new(offset, "unknown_name", message);
+                return Err(problem.hint("give the step a \"for_each\", or read input and steps"));
             }
             Root::Step(step) => step,
         };
@@ -263,7 +282,8 @@ impl<'v> Templates<'v> {
                 return Ok(());
             }
             let message = format!("{step} → {step}: the step reads itself");
-            return Err(Problem::new(offset, "cycle", message));
+            let problem = Problem::new(offset, "cycle", message);
+            return Err(problem.hint("only compensate reads the step's own output"));
         }
         if !self.ids.contains_key(step.as_str()) {
             let message = format!("there is no step \"{step}\"");

@@ -49,7 +49,20 @@ fn told(document: &Value) -> Vec<(String, &'static str)> {
     short(&read(document).err().unwrap_or_default())
 }
 
+/// Every fault says what to do about it, in its hint or since it says what is expected.
 fn short(faults: &[Fault]) -> Vec<(String, &'static str)> {
+    const EXPECTED: [&str; 6] = [
+        "required",
+        "invalid_type",
+        "invalid_value",
+        "invalid_length",
+        "out_of_range",
+        "too_large",
+    ];
+    for fault in faults {
+        let plain = EXPECTED.contains(&fault.code) || fault.message.contains("expression");
+        assert!(fault.hint.is_some() || plain, "{fault:?}");
+    }
     let short = faults
         .iter()
         .map(|fault| (fault.pointer.clone(), fault.code));

@@ -217,7 +217,6 @@ fn what_is_called_is_there_and_can_be_called() {
         ("/steps/4/flow", "unknown_tool"),
         ("/steps/5/flow", "conflict"),
         ("/steps/6/tool", "conflict"),
-        ("/steps/8/input", "unknown_field"),
         ("/steps/9/input/n", "invalid_type"),
         ("/steps/10/compensate/input/a", "unknown_field"),
         ("/steps/11/compensate/tool", "conflict"),
@@ -231,6 +230,23 @@ fn what_is_called_is_there_and_can_be_called() {
     assert_eq!(
         faults[1].message,
         "\"off\" cannot be called: it is disabled"
+    );
+}
+
+#[test]
+fn what_is_wrong_beside_the_catalog_comes_with_advice() {
+    let document = json!({ "id": "f", "name": "f", "steps": [
+        { "id": "a", "tool": "nothing_like_it" },
+        { "id": "b", "flow": "nothing_like_it" },
+        { "id": "c", "tool": "off" },
+        { "id": "d", "flow": "f" },
+    ] });
+    let catalog = catalog().flow("f", &json!([{ "id": "a", "transform": 1 }]), None);
+    let faults = catalog.check(&document);
+    assert_eq!(faults.len(), 4, "{faults:?}");
+    assert!(
+        faults.iter().all(|fault| fault.hint.is_some()),
+        "{faults:?}"
     );
 }
 
@@ -271,4 +287,26 @@ fn a_flow_does_not_run_itself() {
         catalog.check(&unnamed)[0].message,
         "the flow runs itself: two → one → two"
     );
+}
+
+#[test]
+fn sub_flows_go_no_deeper_than_a_run_does() {
+    let calls = |flow: &str| json!([{ "id": "a", "transform": 1 }, { "id": "b", "flow": flow }]);
+    let leaf = json!([{ "id": "a", "transform": 1 }]);
+    let mut catalog = Catalog::default().flow("f0", &leaf, None);
+    for n in 1..=8 {
+        let below = format!("f{}", n - 1);
+        // A short way beside the long one.
+        let mut steps = calls(&below);
+        steps[0] = json!({ "id": "a", "flow": "f0" });
+        catalog = catalog.flow(&format!("f{n}"), &steps, None);
+    }
+    assert_eq!(catalog.check(&of(&calls("f7"))), []);
+    let faults = catalog.check(&of(&calls("f8")));
+    assert_eq!(short(&faults), [("/steps/1/flow".to_owned(), "too_deep")]);
+    assert_eq!(
+        faults[0].message,
+        "flows run one another more than 8 deep: f8 → f7 → f6 → f5 → f4 → f3 → f2 → f1 → f0"
+    );
+    assert!(faults[0].hint.is_some());
 }

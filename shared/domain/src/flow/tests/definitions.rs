@@ -171,6 +171,22 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
+fn a_transform_that_comes_to_null_is_a_transform() {
+    let step = json!({ "id": "a", "transform": null });
+    assert_eq!(told(&of(&json!([step]))), []);
+    for (name, value) in [
+        ("retry", json!({ "max_attempts": 3 })),
+        ("input", json!({})),
+        ("compensate", json!({ "tool": "delete_mail" })),
+    ] {
+        let mut step = step.clone();
+        step[name] = value;
+        let at = format!("/steps/0/{name}");
+        assert_eq!(told(&of(&json!([step]))), [(at, "conflict")]);
+    }
+}
+
+#[test]
 fn hints_say_what_was_meant() {
     for (step, hint) in [
         (

@@ -160,6 +160,86 @@ fn work_and_memory_are_bounded() {
 }
 
 #[test]
+fn the_work_of_all_expressions_together_is_bounded() {
+    let world = World::new(json!({ "l": [3, 1, 2], "s": "x".repeat(3_000_000) }));
+    let too_much = |ended: Result<String, String>| {
+        let error = ended.unwrap_err();
+        assert!(error.contains("together take too much work"), "{error}");
+    };
+    let list = |text: &str| rendered(&Value::Array(vec![json!(text); 40_000]), &world);
+    too_much(list("{{ range(99999) | sum }}").map(|value| value.to_string()));
+    let text = "{{ input.s | length }}";
+    assert_eq!(rendered(&json!(text), &world), Ok(json!(3_000_000)));
+    too_much(list(text).map(|value| value.to_string()));
+    for doing in [
+        json!({ "transform": text }),
+        json!({ "tool": "t", "input": { "n": text } }),
+    ] {
+        let mut each = json!({ "id": "x", "for_each": "{{ range(10000) }}" });
+        each.as_object_mut()
+            .unwrap()
+            .extend(doing.as_object().unwrap().clone());
+        too_much(expanded(&each, &world).map(|work| format!("{work:?}")));
+    }
+    // What people do for each of the most items there are.
+    let sorted = json!("{{ item + (input.l | sort | last) }}");
+    let each = json!({ "id": "x", "for_each": "{{ range(10000) }}", "transform": sorted });
+    assert!(expanded(&each, &world).is_ok());
+}
+
+fn expanded(step: &Value, world: &World) -> Result<Work, String> {
+    let flow = read(&of(&json!([step]))).map_err(|faults| format!("{faults:?}"))?;
+    work(flow.step("x").unwrap(), &world.scope()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_a_saved_flow_holds_is_bounded() {
+    let different = |count: usize| {
+        let texts = (0..count).map(|n| json!(format!("{{{{ input.a + {n} }}}}")));
+        computing(&texts.collect())
+    };
+    assert!(told(&different(2_000)).is_empty());
+    let at = ("/steps/2/transform/2000".to_owned(), "too_large");
+    assert_eq!(told(&different(2_001)), [at]);
+    // The same one counts once, and one that names a value not at all.
+    let same = Value::Array(vec![json!("{{ input.a + 1 }}"); 3_000]);
+    assert!(told(&computing(&same)).is_empty());
+    let names = (0..3_000).map(|n| json!(format!("{{{{ input.a{n} }}}}")));
+    assert!(told(&computing(&names.collect())).is_empty());
+}
+
+#[test]
+fn nothing_steps_out_of_what_is_put_around_an_expression() {
+    for (expression, at) in [
+        ("1)+(2", 4),
+        ("1) | list | (2", 4),
+        ("[1]] + [2", 6),
+        ("1 + (2", 7),
+        ("{'a': 1}}", 11),
+    ] {
+        let text = json!(format!("{{{{ {expression} }}}}"));
+        let faults = read(&computing(&text)).unwrap_err();
+        let [fault] = faults.as_slice() else {
+            panic!("{expression}: {faults:?}");
+        };
+        let place = format!("(at byte {at})");
+        assert!(fault.message.contains(&place), "{expression}: {fault:?}");
+    }
+    let world = World::new(json!({ "a": 1 }));
+    for (expression, value) in [
+        ("')' ~ '('", json!(")(")),
+        ("(1) + (2)", json!(3)),
+        ("1 if input.a else 2", json!(1)),
+        ("[1, 2]", json!([1, 2])),
+    ] {
+        let text = json!(format!("{{{{ {expression} }}}}"));
+        assert_eq!(rendered(&text, &world), Ok(value), "{expression}");
+    }
+    let missing = rendered(&json!("{{ 1 if input.a == 2 }}"), &world);
+    assert!(missing.unwrap_err().contains("is not there"));
+}
+
+#[test]
 fn what_people_do_with_ten_thousand_items_is_within_the_bounds() {
     let list: Vec<Value> = (0..10_000)
         .map(|n| json!({ "price": n * 7_919 % 10_007, "symbol": format!("S{}", n % 500) }))
