@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::caller::{Caller, Door, Role};
 use domain::failure::{Failure, FailureCode};
-use domain::flow::{self, Action, Flow, Scope, Step, StepView, Unrendered, Work};
+use domain::flow::{self, Action, Flow, MAX_SUB_FLOWS, Scope, Step, StepView, Unrendered, Work};
 use domain::ids::ToolId;
 use domain::run::{Effect, Kind, OUTPUT_STEP, Undo, call_key, child_run, pause_ms};
 use executor::{Asked, ExecuteError, ExecuteOptions};
@@ -27,8 +27,6 @@ const SPARE_BACKOFF_MS: u64 = 500;
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// Less time than this is not worth a beginning, unless the step has no more.
 const LEAST_TIME: Duration = Duration::from_secs(1);
-/// Flows call one another so deep at most.
-const MAX_DEPTH: u16 = 8;
 
 /// What all steps of a run share on this worker. Cheap to clone: each attempt is a task of its own, which goes on while others are
 /// written down. (A future that nobody polls would keep the connection that it was given.)
@@ -385,10 +383,10 @@ impl Scene {
             input: Some(input.clone()),
             execution_id: None,
         };
-        if self.known.context.depth >= MAX_DEPTH {
+        if usize::from(self.known.context.depth) >= MAX_SUB_FLOWS {
             return made(Outcome::failed(
                 "flows_too_deep",
-                format!("Flows call one another more than {MAX_DEPTH} deep."),
+                format!("Flows call one another more than {MAX_SUB_FLOWS} deep."),
                 "Let fewer flows call one another.",
             ));
         }
