@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 64] = [
+const JOURNEY: [(&str, &str); 66] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -82,6 +82,8 @@ const JOURNEY: [(&str, &str); 64] = [
     ("orchestrate", "restore_prompt"),
     ("orchestrate", "retire_prompt"),
     ("analytics", "list_executions"),
+    ("analytics", "read_tool_analytics"),
+    ("analytics", "read_workspace_analytics"),
     ("analytics", "read_execution"),
 ];
 

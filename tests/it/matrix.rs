@@ -93,6 +93,8 @@ const OPERATIONS: &[(&str, Needs)] = &[
     ("protected_resource_metadata", Needs::Public),
     ("protected_resource_metadata_of_mcp", Needs::Public),
     ("list_executions", Needs::Viewer),
+    ("read_tool_analytics", Needs::Viewer),
+    ("read_workspace_analytics", Needs::Viewer),
     ("read_execution", Needs::Viewer),
 ];
 

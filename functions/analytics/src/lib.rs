@@ -2,6 +2,10 @@
 
 mod list_executions;
 mod read_execution;
+mod read_tool_analytics;
+mod read_workspace_analytics;
+mod report;
+mod span;
 mod view;
 
 use auth::Authenticator;
@@ -51,4 +55,6 @@ pub fn routes() -> OpenApiRouter<Analytics> {
     OpenApiRouter::new()
         .routes(routes!(list_executions::list_executions))
         .routes(routes!(read_execution::read_execution))
+        .routes(routes!(read_tool_analytics::read_tool_analytics))
+        .routes(routes!(read_workspace_analytics::read_workspace_analytics))
 }

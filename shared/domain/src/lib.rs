@@ -20,6 +20,7 @@ pub mod formats;
 pub mod graphql;
 pub mod ids;
 pub mod json;
+pub mod latency;
 pub mod model;
 pub mod output;
 pub mod pages;

@@ -3,6 +3,7 @@
 //! Row-level security decides what a statement sees; the functions here take a [`Tx`], never a pool,
 //! so that nobody can forget to say who is asking. Not found is `Ok(None)`.
 
+pub mod analytics;
 pub mod audit;
 pub mod audit_chain;
 pub mod authorizations;

@@ -83,6 +83,7 @@ pub fn statements() -> Vec<Statement> {
         crate::tokens::STATEMENTS,
         crate::authorizations::STATEMENTS,
         crate::data_keys::STATEMENTS,
+        crate::analytics::STATEMENTS,
         crate::audit::STATEMENTS,
         crate::audit_chain::STATEMENTS,
     ]

@@ -27,6 +27,11 @@ const RUNS: i64 = 100;
 const CONVERSATIONS: i64 = 50;
 const CONVERSATION_DAYS: i32 = 90;
 
+/// Calls are counted so many seconds after they began: by then all of them are in the log, even the slowest.
+const COUNT_AFTER_S: i32 = 20 * 60;
+/// Calls that one round counts, more or less.
+const COUNTED: i64 = 100_000;
+
 /// What one round did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -44,6 +49,8 @@ pub struct Swept {
     pub forgotten: u64,
     /// Runs of the agent loop whose process died, and which are marked as failed now.
     pub interrupted: u64,
+    /// Calls that were counted into the hours and days of the analytics.
+    pub counted: u64,
     /// Chores that failed; why is in the log.
     pub failed: Vec<&'static str>,
 }
@@ -88,6 +95,8 @@ pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
     swept.forgotten = swept.settle("ledger", forgotten);
     let old = old_conversations(db).await;
     swept.forgotten += swept.settle("conversations", old);
+    let counted = count(db).await;
+    swept.counted = swept.settle("analytics", counted);
     // Last: what was just done is in the audit too.
     let linked = chain::link(db, LINK).await;
     swept.linked = swept.settle("link", linked);
@@ -117,6 +126,14 @@ async fn old_conversations(db: &Db) -> Result<usize, persistence::Error> {
         persistence::conversations::expire(&mut tx, CONVERSATION_DAYS, CONVERSATIONS).await?;
     tx.commit().await?;
     Ok(gone)
+}
+
+/// Counts calls into hours and days.
+async fn count(db: &Db) -> Result<u64, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let counted = persistence::analytics::roll_up(&mut tx, COUNT_AFTER_S, COUNTED).await?;
+    tx.commit().await?;
+    Ok(counted)
 }
 
 /// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.

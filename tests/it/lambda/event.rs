@@ -198,7 +198,7 @@ fn normal(text: &str, fill: &Fill) -> String {
             r#""<own>","slug":"<own>""#,
         ),
         (
-            r#""(execution_time_ms|duration_ms|duration_us|at_us|at_ms)":\s*[0-9.]+"#,
+            r#""(execution_time_ms|duration_ms|duration_us|at_us|at_ms|mean_ms|p50_ms|p95_ms|p99_ms)":\s*[0-9.]+"#,
             r#""$1":0"#,
         ),
         (r#""(took_us|took_ms|ms|us)":\s*[0-9.]+"#, r#""$1":0"#),

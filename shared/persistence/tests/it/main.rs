@@ -6,6 +6,7 @@
     reason = "these are tests"
 )]
 
+mod analytics;
 mod attacks;
 mod cluster;
 mod connection;

@@ -45,7 +45,7 @@ async fn a_neighbour_and_the_public_see_no_row_of_any_table() {
         let hers = match table.as_str() {
             "identity.profiles" => format!("id = '{}'", alice.principal.user_id),
             "identity.workspaces" => format!("id = '{workspace}'"),
-            "orchestration.heartbeats" => "true".to_owned(),
+            "orchestration.heartbeats" | "orchestration.rollup_state" => "true".to_owned(),
             _ => format!("workspace_id = '{workspace}'"),
         };
         let count = format!("select count(*) from {table} where {hers}");
@@ -79,7 +79,9 @@ async fn a_neighbour_removes_no_row_of_any_table() {
     for table in column(&database.sql(TABLES)) {
         // Bob's own rows are his to delete where deleting is granted at all.
         let others = match table.as_str() {
-            "identity.profiles" | "orchestration.heartbeats" => "true".to_owned(),
+            "identity.profiles" | "orchestration.heartbeats" | "orchestration.rollup_state" => {
+                "true".to_owned()
+            }
             "identity.workspaces" => format!("id <> '{}'", bob.workspace),
             _ => format!("workspace_id <> '{}'", bob.workspace),
         };
@@ -129,11 +131,15 @@ async fn alice_sees_her_own_rows() {
     let ungranted = [
         "orchestration.heartbeats",
         "orchestration.idempotency",
+        "orchestration.rollup_state",
         "orchestration.slots",
     ];
     for table in column(&database.sql(TABLES)) {
         let key = match table.as_str() {
-            "identity.profiles" | "identity.workspaces" | "orchestration.heartbeats" => "true",
+            "identity.profiles"
+            | "identity.workspaces"
+            | "orchestration.heartbeats"
+            | "orchestration.rollup_state" => "true",
             _ => "workspace_id is not null",
         };
         let count = format!("select count(*) > 0 from {table} where {key}");

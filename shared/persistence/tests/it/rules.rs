@@ -28,7 +28,7 @@ async fn every_table_the_product_needs_is_there() {
         orchestration.step_attempts orchestration.run_events
         orchestration.signals orchestration.conversations orchestration.idempotency
         orchestration.limits orchestration.slots orchestration.executions orchestration.execution_rollups
-        orchestration.outputs
+        orchestration.token_rollups orchestration.rollup_state orchestration.outputs
         registry.reviews"
         .split_whitespace()
     {
@@ -87,7 +87,7 @@ async fn every_tenant_table_knows_its_workspace() {
     none(&format!(
         "select c.oid::regclass {TABLES}
          and c.oid::regclass::text not in
-             ('identity.profiles', 'identity.workspaces', 'orchestration.heartbeats')
+             ('identity.profiles', 'identity.workspaces', 'orchestration.heartbeats', 'orchestration.rollup_state')
          and not exists (
              select from pg_attribute a
              where a.attrelid = c.oid and a.attname = 'workspace_id' and a.attnotnull
@@ -172,6 +172,7 @@ async fn definer_functions_are_few_and_pin_their_search_path() {
             "admit_runs",
             "advance_run",
             "cancel_run",
+            "counted_until",
             "create_workspace",
             "enter",
             "enter_with_key",

@@ -51,7 +51,10 @@ begin
     insert into orchestration.executions (workspace_id, id, tool_id, door, success, input, started_at, duration_us)
     values (ws, one, 'quote', 'rest', true, '{}', now(), 1);
     insert into orchestration.outputs (workspace_id, id, execution_id, created_by, rests) values (ws, one, one, alice, '[]');
-    insert into orchestration.execution_rollups (workspace_id, tool_id, door, hour, calls, successes)
-    values (ws, 'quote', 'rest', date_trunc('hour', now(), 'UTC'), 1, 1);
+    insert into orchestration.execution_rollups (workspace_id, grain, tool_id, at, door, outcome, bucket, calls, duration_us)
+    values (ws, 'hour', 'quote', date_trunc('hour', now(), 'UTC'), 'rest', '', 1, 1, 100);
+    insert into orchestration.token_rollups
+        (workspace_id, grain, at, model, runs, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, total_tokens)
+    values (ws, 'hour', date_trunc('hour', now(), 'UTC'), 'gpt', 1, 1, 0, 1, 0, 2);
 end
 $$

@@ -1,0 +1,38 @@
+//! `GET /api/v1/analytics/tools/{tool_id}`: what the calls of one tool came to.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use domain::ids::ToolId;
+use persistence::{Db, analytics};
+use web::{AsViewer, Json, Path, Problem, Query};
+
+use crate::report::ReportView;
+use crate::span::{Format, Wanted, WantedParams};
+
+/// Read a tool's analytics
+///
+/// Calls, ends, times and kinds of callers, in all and by the hour or day. A tool that was not called, or that there is not, has
+/// zeros: the numbers outlive the tool.
+#[utoipa::path(
+    get, path = "/api/v1/analytics/tools/{tool_id}", operation_id = "read_tool_analytics", tag = "analytics",
+    params(("tool_id" = String, Path, description = "Its id.", example = "get_weather"), WantedParams),
+    responses(
+        (status = 200, description = "The report.", content((ReportView = "application/json"), (String = "text/csv"))),
+    )
+)]
+pub(crate) async fn read_tool_analytics(
+    AsViewer(caller): AsViewer,
+    State(db): State<Db>,
+    Path(id): Path<ToolId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    let (workspace, span) = (caller.workspace_id, wanted.span);
+    let mut tx = db.begin_as(&caller.principal, Some(workspace)).await?;
+    let cells = analytics::of_tool(&mut tx, workspace, id.as_str(), span).await?;
+    tx.commit().await?;
+    let report = ReportView::new(&span, cells);
+    Ok(match wanted.format {
+        Format::Json => Json(report).into_response(),
+        Format::Csv => report.csv(),
+    })
+}
