@@ -105,6 +105,7 @@ pub(crate) async fn create_key(
         prefix: &made.prefix,
         hash: &made.hash,
         role: request.role,
+        scopes: &[],
         expires_at: request.expires_at,
     };
     let mut tx = db
