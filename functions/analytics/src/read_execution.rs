@@ -7,7 +7,7 @@ use domain::ids::WorkspaceId;
 use persistence::executions::{self, Filter};
 use persistence::{Db, Tx, run_steps, runs};
 use web::openapi::Missing;
-use web::{AsViewer, Json, Path, Problem};
+use web::{Allowed, Json, Path, Problem};
 
 use crate::view::{ExecutionView, OwedView};
 
@@ -26,7 +26,7 @@ use crate::view::{ExecutionView, OwedView};
     )
 )]
 pub(crate) async fn read_execution(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Path(id): Path<ExecutionId>,
 ) -> Result<Response, Problem> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 use web::openapi::Missing;
-use web::{AdminOf, Created, Fields, FromFields, Json, Problem};
+use web::{Allowed, Created, Fields, FromFields, Json, Problem};
 
 use crate::noted;
 use crate::view::KeyView;
@@ -94,7 +94,7 @@ pub(crate) struct NewApiKey {
     responses((status = 201, description = "The key, with its value.", body = NewApiKey), Missing)
 )]
 pub(crate) async fn create_key(
-    AdminOf(caller): AdminOf,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Json(request): Json<ApiKeyRequest>,
 ) -> Result<Created<NewApiKey>, Problem> {
