@@ -3,7 +3,7 @@
 use axum::extract::State;
 use persistence::{Db, workspaces};
 use web::openapi::Missing;
-use web::{Code, Json, Problem, Allowed};
+use web::{Allowed, Code, Json, Problem};
 
 use crate::view::WorkspaceView;
 

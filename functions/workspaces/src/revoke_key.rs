@@ -29,8 +29,9 @@ pub(crate) async fn revoke_key(
     if !keys::revoke(&mut tx, caller.workspace_id, id).await? {
         return Err(Problem::not_found());
     }
-    let (key, detail) = (id.to_string(), json!({}));
-    audit::append(&mut tx, &noted(&caller, "key.revoke", &key, detail)).await?;
+    let key = id.to_string();
+    let line = noted(&caller, "key.revoke", ("api_key", &key), json!({}));
+    audit::append(&mut tx, &line).await?;
     tx.commit().await?;
     Ok(NoContent)
 }
