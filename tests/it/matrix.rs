@@ -140,6 +140,42 @@ async fn each_operation_lets_in_whom_it_should_and_nobody_else() {
     }
 }
 
+/// A key of an admin that has one scope opens the operations of that scope, whatever else its maker may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_with_a_scope_opens_the_operations_of_that_scope_and_no_others() {
+    let rig = Rig::allowing(&[]).await;
+    let ids = rig.furnished().await;
+    let keys = format!("/api/v1/workspaces/{}/keys", rig.workspace_id());
+    let mut opened = BTreeSet::new();
+    for scope in ["tools:read", "members:read", "audit:read"] {
+        let body = json!({ "name": scope, "role": "admin", "scopes": [scope] });
+        let made = rig.post(&keys, &body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let key = made.json["value"].as_str().unwrap();
+        for operation in operations(&rig).await {
+            let mut rows = RIGHTS.iter();
+            let right = rows.find(|right| right.operation == operation.id).unwrap();
+            if matches!(right.needs, Needs::Public | Needs::Link) {
+                continue;
+            }
+            let path = addressed(&operation.path, &ids);
+            let answer = rig.call(&operation.method, &path, Some(key), None).await;
+            let let_in = right.scope.is_some_and(|own| own.as_str() == scope);
+            assert_eq!(
+                answer.status != 403,
+                let_in,
+                "{} with {scope}: {}",
+                operation.id,
+                answer.text
+            );
+            if let_in {
+                opened.insert(operation.id);
+            }
+        }
+    }
+    assert!(opened.contains("list_members") && opened.contains("read_tool"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_neighbour_in_its_own_workspace_finds_nothing_of_ours() {
     let rig = Rig::allowing(&[]).await;
