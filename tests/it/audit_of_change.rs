@@ -18,6 +18,15 @@ const WRITES: &[(&str, &str)] = &[
     ("create_workspace", "workspace.create"),
     ("create_key", "key.create"),
     ("revoke_key", "key.revoke"),
+    ("rename_workspace", "workspace.rename"),
+    ("delete_workspace", "workspace.delete"),
+    ("restore_workspace", "workspace.restore"),
+    ("invite_member", "invitation.create"),
+    ("revoke_invitation", "invitation.revoke"),
+    ("decline_invitation", "invitation.decline"),
+    ("accept_invitation", "member.join"),
+    ("change_member", "member.role"),
+    ("remove_member", "member.remove"),
     // Their tests are with the other tests about connections.
     ("connect", "connection.create"),
     ("confirm_connection", "connection.connect"),
@@ -90,7 +99,7 @@ async fn each_change_is_the_newest_line() {
     let (_, entry) = newest(&alice).await;
     assert_eq!(
         entry["detail"],
-        json!({ "name": "ci", "role": "viewer", "expires_at": null })
+        json!({ "name": "ci", "role": "viewer", "scopes": [], "expires_at": null })
     );
     let revoked = alice
         .delete(&format!("/api/v1/workspaces/a/keys/{id}"))
@@ -113,6 +122,67 @@ async fn each_change_is_the_newest_line() {
 }
 
 #[tokio::test]
+async fn each_change_of_people_is_the_newest_line_and_names_who_did_it() {
+    let (app, alice, bob) = TestApp::with_two_workspaces().await;
+    let table: BTreeMap<&str, &str> = WRITES.iter().copied().collect();
+    let expect = |operation: &str, by: &Persona, subject: &str| {
+        let line = app.sql(&format!(
+            "select action || ' ' || actor || ' ' || subject from secrets.audit
+             where workspace_id = '{}' order by id desc limit 1",
+            alice.workspace_id()
+        ));
+        let expected = format!("{} {} {subject}", table[operation], by.user_id());
+        assert_eq!(line.single(), Some(expected.as_str()), "{operation}");
+    };
+    let members = "/api/v1/workspaces/a/members";
+    let bobs = bob.user_id().to_string();
+    let invited = async || {
+        let body = json!({ "user_id": bobs, "role": "viewer" });
+        let made = alice.post(members, &body).await;
+        assert_eq!(made.status(), 201, "{}", made.text());
+        made.json()["id"].as_str().unwrap().to_owned()
+    };
+    let id = invited().await;
+    expect("invite_member", &alice, &id);
+    let path = format!("/api/v1/workspaces/a/invitations/{id}");
+    assert_eq!(alice.delete(&path).await.status(), 204);
+    expect("revoke_invitation", &alice, &id);
+    let id = invited().await;
+    let path = format!("/api/v1/invitations/{id}/decline");
+    assert_eq!(bob.post(&path, &json!({})).await.status(), 204);
+    expect("decline_invitation", &bob, &id);
+    let path = format!("/api/v1/invitations/{}/accept", invited().await);
+    assert_eq!(bob.post(&path, &json!({})).await.status(), 200);
+    expect("accept_invitation", &bob, &bobs);
+    let path = format!("{members}/{bobs}");
+    let role = json!({ "role": "member" });
+    assert_eq!(alice.patch(&path, &role).await.status(), 200);
+    expect("change_member", &alice, &bobs);
+    // The same again changes nothing, and says nothing.
+    let lines = || {
+        app.sql("select count(*) from secrets.audit")
+            .single()
+            .map(str::to_owned)
+    };
+    let before = lines();
+    assert_eq!(alice.patch(&path, &role).await.status(), 200);
+    assert_eq!(lines(), before);
+    assert_eq!(bob.delete(&path).await.status(), 204);
+    expect("remove_member", &bob, &bobs);
+
+    let workspace = alice.workspace_id().to_string();
+    let path = "/api/v1/workspaces/a";
+    let name = json!({ "name": "Renamed" });
+    assert_eq!(alice.patch(path, &name).await.status(), 200);
+    expect("rename_workspace", &alice, &workspace);
+    assert_eq!(alice.delete(path).await.status(), 204);
+    expect("delete_workspace", &alice, &workspace);
+    let restored = alice.post(&format!("{path}/restore"), &json!({})).await;
+    assert_eq!(restored.status(), 200, "{}", restored.text());
+    expect("restore_workspace", &alice, &workspace);
+}
+
+#[tokio::test]
 async fn with_an_api_key_the_key_is_named_too() {
     let (_app, alice, _) = TestApp::with_two_workspaces().await;
     let key = json!({ "name": "deploy", "role": "admin" });
@@ -130,8 +200,7 @@ async fn with_an_api_key_the_key_is_named_too() {
 #[test]
 fn the_actions_that_are_written_are_those_that_are_documented() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let word =
-        r"(?:secret|secret_provider|connection|key|workspace|member|publication|data_key)\.[a-z_]+";
+    let word = r"(?:secret|secret_provider|connection|key|workspace|invitation|member|publication|data_key)\.[a-z_]+";
     let quoted = Regex::new(&format!("[\"']({word})[\"']")).unwrap();
     let mut written = BTreeSet::new();
     for folder in [

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 66] = [
+const JOURNEY: [(&str, &str); 78] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -26,9 +26,21 @@ const JOURNEY: [(&str, &str); 66] = [
     ("workspaces", "create"),
     ("workspaces", "list"),
     ("workspaces", "read"),
+    ("workspaces", "list_own_invitations"),
+    ("workspaces", "accept_invitation"),
+    ("workspaces", "decline_invitation"),
+    ("workspaces", "rename"),
+    ("workspaces", "list_members"),
+    ("workspaces", "invite_member"),
+    ("workspaces", "list_invitations"),
+    ("workspaces", "revoke_invitation"),
+    ("workspaces", "change_member"),
+    ("workspaces", "remove_member"),
     ("workspaces", "create_key"),
     ("workspaces", "list_keys"),
     ("workspaces", "revoke_key"),
+    ("workspaces", "delete"),
+    ("workspaces", "restore"),
     ("secrets", "create"),
     ("secrets", "list"),
     ("tools", "register"),

@@ -7,7 +7,7 @@ use persistence::executions::{self, Filter};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::view::SummaryView;
 
@@ -70,7 +70,7 @@ pub(crate) struct ExecutionList {
     responses((status = 200, description = "A page of the log.", body = ExecutionList))
 )]
 pub(crate) async fn list_executions(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<ExecutionList>, Problem> {

@@ -9,7 +9,7 @@ use persistence::run_steps::{self, Most};
 use persistence::{Db, Tx, runs};
 use uuid::Uuid;
 use web::openapi::Missing;
-use web::{AsViewer, Json, Path, Problem};
+use web::{Allowed, Json, Path, Problem};
 
 use crate::view::{ExecutionView, OwedView};
 
@@ -28,7 +28,7 @@ use crate::view::{ExecutionView, OwedView};
     )
 )]
 pub(crate) async fn read_execution(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Path(id): Path<ExecutionId>,
 ) -> Result<Response, Problem> {

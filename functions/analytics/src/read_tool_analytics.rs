@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::ids::ToolId;
 use persistence::{Db, analytics};
-use web::{AsViewer, Json, Path, Problem, Query};
+use web::{Allowed, Json, Path, Problem, Query};
 
 use crate::report::ReportView;
 use crate::span::{Format, Wanted, WantedParams};
@@ -21,7 +21,7 @@ use crate::span::{Format, Wanted, WantedParams};
     )
 )]
 pub(crate) async fn read_tool_analytics(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Path(id): Path<ToolId>,
     Query(wanted): Query<Wanted>,

@@ -8,7 +8,7 @@ use persistence::Db;
 use persistence::analytics::{self, ModelTokens, ToolCell};
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::{AsViewer, Json, Problem, Query};
+use web::{Allowed, Json, Problem, Query};
 
 use crate::report::{CallsView, ReportView, Tally};
 use crate::span::{Format, Wanted, WantedParams};
@@ -119,7 +119,7 @@ pub(crate) struct WorkspaceReportView {
     )
 )]
 pub(crate) async fn read_workspace_analytics(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use web::openapi::Missing;
-use web::{AsMember, Json, PathPair, Problem};
+use web::{Allowed, Json, PathPair, Problem};
 use workflow::Flows;
 
 /// How the run stands now.
@@ -39,7 +39,7 @@ impl RunState {
     responses((status = 200, description = "Its state.", body = RunState), Missing)
 )]
 pub(crate) async fn cancel(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     PathPair(id, run): PathPair<ToolId, Uuid>,
 ) -> Result<Json<RunState>, Problem> {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use web::openapi::{Held, Missing};
 use web::{
-    AsMember, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
+    Allowed, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
 };
 use workflow::{FlowError, Flows, StartOptions, StartedRun};
 
@@ -54,7 +54,7 @@ impl FromFields for StartRequest {
     )
 )]
 pub(crate) async fn execute(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     Path(id): Path<ToolId>,
     IdempotencyKey(idempotency_key): IdempotencyKey,

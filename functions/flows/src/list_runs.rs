@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use web::cursor::Made;
 use web::openapi::Missing;
-use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
 use workflow::Flows;
 
 use crate::run_view::ListedRun;
@@ -64,7 +64,7 @@ pub(crate) struct RunList {
     responses((status = 200, description = "A page of runs.", body = RunList), Missing)
 )]
 pub(crate) async fn list_runs(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     Path(id): Path<ToolId>,
     Query(wanted): Query<Wanted>,

@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use registry::{Defined, Registry};
 use utoipa::IntoParams;
 use web::openapi::Missing;
-use web::{AsViewer, Code, FromQuery, IfNoneMatch, Params, Path, Problem, Query, etag};
+use web::{Allowed, Code, FromQuery, IfNoneMatch, Params, Path, Problem, Query, etag};
 
 use crate::format::{Format, diagram};
 use crate::view::FlowView;
@@ -60,7 +60,7 @@ impl FromQuery for Wanted {
     )
 )]
 pub(crate) async fn read(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<ToolId>,
     Query(wanted): Query<Wanted>,

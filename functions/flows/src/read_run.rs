@@ -6,7 +6,7 @@ use domain::ids::ToolId;
 use utoipa::IntoParams;
 use uuid::Uuid;
 use web::openapi::Missing;
-use web::{AsViewer, FromQuery, Json, PageOf, Params, PathPair, Problem, Query};
+use web::{Allowed, FromQuery, Json, PageOf, Params, PathPair, Problem, Query};
 use workflow::Flows;
 
 use crate::format::{Format, diagram};
@@ -59,7 +59,7 @@ impl FromQuery for Wanted {
     )
 )]
 pub(crate) async fn read_run(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     PathPair(id, run): PathPair<ToolId, Uuid>,
     Query(wanted): Query<Wanted>,

@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::ids::ToolId;
 use registry::Registry;
 use web::openapi::Missing;
-use web::{AsMember, PathPair, Problem};
+use web::{Allowed, PathPair, Problem};
 
 use crate::view::FlowView;
 
@@ -24,7 +24,7 @@ use crate::view::FlowView;
     )
 )]
 pub(crate) async fn restore(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     PathPair(id, n): PathPair<ToolId, i32>,
 ) -> Result<Response, Problem> {

@@ -5,7 +5,7 @@ use domain::ids::ToolId;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use web::openapi::Missing;
-use web::{AsMember, Fields, FromFields, Json, PathPair, Problem};
+use web::{Allowed, Fields, FromFields, Json, PathPair, Problem};
 use workflow::Flows;
 
 use crate::cancel::RunState;
@@ -45,7 +45,7 @@ impl FromFields for ResumeRequest {
     )
 )]
 pub(crate) async fn resume(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     PathPair(id, run): PathPair<ToolId, Uuid>,
     Json(request): Json<ResumeRequest>,

@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::ids::ToolId;
 use registry::Registry;
 use web::openapi::{Conflict, Missing};
-use web::{AsMember, Document, IfMatch, Path, Problem};
+use web::{Allowed, Document, IfMatch, Path, Problem};
 
 use crate::view::{FlowView, example_flow};
 
@@ -26,7 +26,7 @@ use crate::view::{FlowView, example_flow};
     )
 )]
 pub(crate) async fn revise(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<ToolId>,
     IfMatch(read): IfMatch,

@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use registry::Registry;
 use web::openapi::Conflict;
-use web::{AsMember, Document, Problem};
+use web::{Allowed, Document, Problem};
 
 use crate::view::{FlowView, example_flow};
 
@@ -26,7 +26,7 @@ use crate::view::{FlowView, example_flow};
     )
 )]
 pub(crate) async fn save(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Document(flow): Document,
 ) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use web::openapi::Missing;
-use web::{AsMember, Fields, FromFields, Json, PathTriple, Problem};
+use web::{Allowed, Fields, FromFields, Json, PathTriple, Problem};
 use workflow::{Answer, Answered, Flows};
 
 /// An answer.
@@ -63,7 +63,7 @@ pub(crate) struct SignalTaken {
     )
 )]
 pub(crate) async fn signal(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     PathTriple(id, run, step): PathTriple<ToolId, Uuid, String>,
     Json(request): Json<SignalRequest>,

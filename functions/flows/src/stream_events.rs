@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 use web::openapi::Missing;
-use web::{AsViewer, PathPair, Problem};
+use web::{Allowed, PathPair, Problem};
 use workflow::{FlowError, Flows};
 
 /// The first and the longest pause between two looks, while nothing happens.
@@ -56,7 +56,7 @@ struct Telling {
     )
 )]
 pub(crate) async fn stream_events(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     PathPair(flow, run): PathPair<ToolId, Uuid>,
     headers: HeaderMap,

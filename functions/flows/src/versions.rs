@@ -6,7 +6,7 @@ use registry::Registry;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use web::openapi::Missing;
-use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
 
 use crate::view::VersionView;
 
@@ -52,7 +52,7 @@ pub(crate) struct FlowVersionList {
     responses((status = 200, description = "A page of versions.", body = FlowVersionList), Missing)
 )]
 pub(crate) async fn versions(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<ToolId>,
     Query(wanted): Query<Wanted>,

@@ -15,7 +15,7 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::Value;
 use web::body::MAX_BODY;
-use web::{AsMember, Code, Document, Problem, json};
+use web::{Allowed, Code, Document, Problem, json};
 
 use crate::envelope::{self, Refusal};
 use crate::server::{Server, VERSIONS};
@@ -48,8 +48,8 @@ async fn answer(mcp: Mcp, request: Request) -> Result<Response, Response> {
     let (mut parts, body) = request.into_parts();
     let admitted = mcp.gate().admit(&parts.headers);
     let host = admitted.map_err(Problem::into_response)?;
-    let entered = AsMember::from_request_parts(&mut parts, &mcp).await;
-    let AsMember(caller) = entered.map_err(|problem| challenge(&mcp, &host, problem))?;
+    let entered = Allowed::from_request_parts(&mut parts, &mcp).await;
+    let Allowed(caller) = entered.map_err(|problem| challenge(&mcp, &host, problem))?;
 
     let whole = Request::from_parts(parts.clone(), body);
     let message = read(whole).await?;

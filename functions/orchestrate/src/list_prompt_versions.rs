@@ -6,7 +6,7 @@ use registry::Registry;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use web::openapi::Missing;
-use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
 
 use crate::prompt_view::PromptVersionView;
 
@@ -52,7 +52,7 @@ pub(crate) struct PromptVersionList {
     responses((status = 200, description = "A page of versions.", body = PromptVersionList), Missing)
 )]
 pub(crate) async fn list_prompt_versions(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<PromptId>,
     Query(wanted): Query<Wanted>,

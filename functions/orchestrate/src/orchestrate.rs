@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use web::openapi::{Busy, Missing};
-use web::{AsMember, Json, Problem};
+use web::{Allowed, Json, Problem};
 
 use crate::request::{OrchestrateRequest, example};
 use crate::{events, failed};
@@ -131,7 +131,7 @@ impl OrchestrateResponse {
     )
 )]
 pub(crate) async fn orchestrate(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     State(agent): State<Agent>,
     Json(request): Json<OrchestrateRequest>,

@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::ids::ConversationId;
 use persistence::{Db, conversations};
 use web::openapi::Missing;
-use web::{AsViewer, Json, Path, Problem};
+use web::{Allowed, Json, Path, Problem};
 
 use crate::conversation_view::ConversationView;
 
@@ -17,7 +17,7 @@ use crate::conversation_view::ConversationView;
     responses((status = 200, description = "The run.", body = ConversationView), Missing)
 )]
 pub(crate) async fn read_conversation(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Path(id): Path<ConversationId>,
 ) -> Result<Json<ConversationView>, Problem> {

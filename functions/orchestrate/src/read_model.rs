@@ -3,7 +3,7 @@
 use axum::extract::State;
 use orchestrator::Agent;
 use web::openapi::Missing;
-use web::{AsMember, Json, Problem};
+use web::{Allowed, Json, Problem};
 
 use crate::failed;
 use crate::model_view::ModelView;
@@ -16,7 +16,7 @@ use crate::model_view::ModelView;
     responses((status = 200, description = "The setting.", body = ModelView), Missing)
 )]
 pub(crate) async fn read_model(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(agent): State<Agent>,
 ) -> Result<Json<ModelView>, Problem> {
     let own = agent.model(&caller).await.map_err(failed::problem)?;

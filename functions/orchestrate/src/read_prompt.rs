@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use registry::Registry;
 use web::openapi::Missing;
-use web::{AsViewer, IfNoneMatch, Path, Problem, etag};
+use web::{Allowed, IfNoneMatch, Path, Problem, etag};
 
 use crate::prompt_view::PromptView;
 
@@ -27,7 +27,7 @@ use crate::prompt_view::PromptView;
     )
 )]
 pub(crate) async fn read_prompt(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<PromptId>,
     known: IfNoneMatch,

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use orchestrator::Agent;
 use web::openapi::Missing;
-use web::{AsAdmin, NoContent, Problem};
+use web::{Allowed, NoContent, Problem};
 
 use crate::failed;
 
@@ -15,7 +15,7 @@ use crate::failed;
     responses((status = 204, description = "It is removed."), Missing)
 )]
 pub(crate) async fn remove_model(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(agent): State<Agent>,
 ) -> Result<NoContent, Problem> {
     match agent.remove_model(&caller).await.map_err(failed::problem)? {

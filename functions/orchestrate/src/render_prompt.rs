@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use web::openapi::Missing;
-use web::{AsViewer, Fields, FromFields, Json, Path, Problem};
+use web::{Allowed, Fields, FromFields, Json, Path, Problem};
 
 use crate::filled_prompt;
 
@@ -101,7 +101,7 @@ impl From<Rendered> for RenderedPrompt {
     responses((status = 200, description = "The filled-in prompt.", body = RenderedPrompt), Missing)
 )]
 pub(crate) async fn render_prompt(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<PromptId>,
     Json(request): Json<RenderRequest>,

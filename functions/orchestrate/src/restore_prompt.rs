@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::ids::PromptId;
 use registry::Registry;
 use web::openapi::Missing;
-use web::{AsMember, PathPair, Problem};
+use web::{Allowed, PathPair, Problem};
 
 use crate::prompt_view::PromptView;
 
@@ -24,7 +24,7 @@ use crate::prompt_view::PromptView;
     )
 )]
 pub(crate) async fn restore_prompt(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     PathPair(id, n): PathPair<PromptId, i32>,
 ) -> Result<Response, Problem> {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::ids::PromptId;
 use registry::Registry;
 use web::openapi::{Conflict, Missing};
-use web::{AsMember, Document, IfMatch, Path, Problem};
+use web::{Allowed, Document, IfMatch, Path, Problem};
 
 use crate::prompt_view::{PromptView, example_prompt};
 
@@ -26,7 +26,7 @@ use crate::prompt_view::{PromptView, example_prompt};
     )
 )]
 pub(crate) async fn revise_prompt(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<PromptId>,
     IfMatch(read): IfMatch,

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use registry::Registry;
 use web::openapi::Conflict;
-use web::{AsMember, Document, Problem};
+use web::{Allowed, Document, Problem};
 
 use crate::prompt_view::{PromptView, example_prompt};
 
@@ -22,7 +22,7 @@ use crate::prompt_view::{PromptView, example_prompt};
     )
 )]
 pub(crate) async fn save_prompt(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Document(prompt): Document,
 ) -> Result<Response, Problem> {

@@ -5,7 +5,7 @@ use domain::ids::SecretName;
 use orchestrator::Agent;
 use orchestrator::setting::Setting;
 use utoipa::ToSchema;
-use web::{AsAdmin, Fields, FromFields, Json, Problem};
+use web::{Allowed, Fields, FromFields, Json, Problem};
 
 use crate::failed;
 use crate::model_view::ModelView;
@@ -59,7 +59,7 @@ impl FromFields for NewModelSetting {
     responses((status = 200, description = "It is set.", body = ModelView))
 )]
 pub(crate) async fn set_model(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(agent): State<Agent>,
     Json(new): Json<NewModelSetting>,
 ) -> Result<Json<ModelView>, Problem> {

@@ -5,7 +5,7 @@ use axum::response::Response;
 use orchestrator::Agent;
 use registry::Registry;
 use web::openapi::{Busy, Missing};
-use web::{AsMember, Json, Problem};
+use web::{Allowed, Json, Problem};
 
 use crate::request::{OrchestrateRequest, example};
 use crate::{events, failed};
@@ -25,7 +25,7 @@ use crate::{events, failed};
     )
 )]
 pub(crate) async fn stream(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     State(agent): State<Agent>,
     Json(request): Json<OrchestrateRequest>,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use utoipa::ToSchema;
 use vault::Change;
 use web::openapi::{Conflict, Missing};
-use web::{AsAdmin, Fields, FromFields, Json, Path, Problem};
+use web::{Allowed, Fields, FromFields, Json, Path, Problem};
 
 use crate::Secrets;
 use crate::view::SecretView;
@@ -44,7 +44,7 @@ impl FromFields for SecretChange {
     responses((status = 200, description = "It is changed.", body = SecretView), Missing, Conflict)
 )]
 pub(crate) async fn change(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Path(name): Path<SecretName>,
     Json(change): Json<SecretChange>,

@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::ids::ConnectionId;
 use utoipa::ToSchema;
 use web::openapi::{Conflict, Missing};
-use web::{AsMember, Fields, FromFields, Json, Path, Problem};
+use web::{Allowed, Fields, FromFields, Json, Path, Problem};
 
 use crate::Secrets;
 use crate::connection_view::ConnectionView;
@@ -45,7 +45,7 @@ impl FromFields for Confirmation {
     responses((status = 200, description = "It is connected.", body = ConnectionView), Missing, Conflict)
 )]
 pub(crate) async fn confirm_connection(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Path(id): Path<ConnectionId>,
     Json(word): Json<Confirmation>,

@@ -7,7 +7,7 @@ use domain::ids::ToolId;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AsMember, Code, Created, Fields, FromFields, Json, Problem};
+use web::{Allowed, Code, Created, Fields, FromFields, Json, Problem};
 
 use crate::Secrets;
 
@@ -68,7 +68,7 @@ pub(crate) struct BegunConnection {
     responses((status = 201, description = "The consent has begun.", body = BegunConnection))
 )]
 pub(crate) async fn connect(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Json(new): Json<NewConnection>,
 ) -> Result<Created<BegunConnection>, Problem> {

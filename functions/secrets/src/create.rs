@@ -5,7 +5,7 @@ use domain::ids::SecretName;
 use secrecy::SecretString;
 use utoipa::ToSchema;
 use web::openapi::Conflict;
-use web::{AsAdmin, Created, Fields, FromFields, Json, Problem};
+use web::{Allowed, Created, Fields, FromFields, Json, Problem};
 
 use crate::Secrets;
 use crate::named_by::named_by;
@@ -59,7 +59,7 @@ impl FromFields for NewSecret {
     responses((status = 201, description = "It is stored.", body = SecretView), Conflict)
 )]
 pub(crate) async fn create(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Json(new): Json<NewSecret>,
 ) -> Result<Created<SecretView>, Problem> {

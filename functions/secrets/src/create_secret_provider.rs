@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use vault::StoreKind;
 use web::openapi::Conflict;
-use web::{AsAdmin, Created, Fields, FromFields, Json, Problem};
+use web::{Allowed, Created, Fields, FromFields, Json, Problem};
 
 use crate::Secrets;
 use crate::list_secret_providers::ProviderView;
@@ -65,7 +65,7 @@ impl FromFields for NewProvider {
     responses((status = 201, description = "It is made.", body = ProviderView), Conflict)
 )]
 pub(crate) async fn create_secret_provider(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Json(new): Json<NewProvider>,
 ) -> Result<Created<ProviderView>, Problem> {

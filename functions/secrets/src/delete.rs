@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::ids::SecretName;
 use web::openapi::Missing;
-use web::{AsAdmin, NoContent, Path, Problem};
+use web::{Allowed, NoContent, Path, Problem};
 
 use crate::Secrets;
 
@@ -16,7 +16,7 @@ use crate::Secrets;
     responses((status = 204, description = "It is gone."), Missing)
 )]
 pub(crate) async fn delete(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Path(name): Path<SecretName>,
 ) -> Result<NoContent, Problem> {

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use web::openapi::{Conflict, Missing};
-use web::{AsAdmin, NoContent, Path, Problem};
+use web::{Allowed, NoContent, Path, Problem};
 
 use crate::Secrets;
 
@@ -16,7 +16,7 @@ use crate::Secrets;
     responses((status = 204, description = "It is gone."), Missing, Conflict)
 )]
 pub(crate) async fn delete_secret_provider(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Path(name): Path<String>,
 ) -> Result<NoContent, Problem> {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::ids::ConnectionId;
 use web::openapi::Missing;
-use web::{AsMember, NoContent, Path, Problem};
+use web::{Allowed, NoContent, Path, Problem};
 
 use crate::Secrets;
 
@@ -17,7 +17,7 @@ use crate::Secrets;
     responses((status = 204, description = "It is gone."), Missing)
 )]
 pub(crate) async fn disconnect(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Path(id): Path<ConnectionId>,
 ) -> Result<NoContent, Problem> {

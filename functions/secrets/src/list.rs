@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
-use web::{AsMember, FromQuery, Json, Page, PageOf, Params, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::Secrets;
 use crate::view::SecretView;
@@ -50,7 +50,7 @@ pub(crate) struct SecretList {
     responses((status = 200, description = "A page of secrets.", body = SecretList))
 )]
 pub(crate) async fn list(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<SecretList>, Problem> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{AsAdmin, FromQuery, Json, Page, Params, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, Params, Problem, Query};
 
 use crate::Secrets;
 
@@ -156,7 +156,7 @@ pub(crate) struct AuditList {
     responses((status = 200, description = "A page of the audit.", body = AuditList))
 )]
 pub(crate) async fn list_audit(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<AuditList>, Problem> {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{AsMember, FromQuery, Json, Page, PageOf, Params, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::Secrets;
 use crate::connection_view::ConnectionView;
@@ -51,7 +51,7 @@ pub(crate) struct ConnectionList {
     responses((status = 200, description = "A page of connections.", body = ConnectionList))
 )]
 pub(crate) async fn list_connections(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<ConnectionList>, Problem> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vault::Provider;
-use web::{AsAdmin, Json, Problem};
+use web::{Allowed, Json, Problem};
 
 use crate::Secrets;
 
@@ -64,7 +64,7 @@ pub(crate) struct ProviderList {
     responses((status = 200, description = "All of them.", body = ProviderList))
 )]
 pub(crate) async fn list_secret_providers(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
 ) -> Result<Json<ProviderList>, Problem> {
     let providers = secrets.vault.providers(&caller).await?;

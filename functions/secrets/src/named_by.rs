@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::binding;
-use domain::caller::{Caller, Role};
+use domain::caller::Caller;
 use domain::config::bound_host;
 use domain::ids::{SecretName, ToolId, UserId};
 use persistence::tools::SavedTool;
@@ -68,13 +68,10 @@ struct Admins {
 
 impl Admins {
     async fn read(tx: &mut Tx, caller: &Caller) -> Result<Self, Problem> {
-        let members = members::page(tx, caller.workspace_id).await?;
-        let admins = members
-            .into_iter()
-            .filter(|member| member.role >= Role::Admin);
+        let admins = members::admins(tx, caller.workspace_id).await?;
         let lesser_keys = keys::first_member_keys(tx, caller.workspace_id).await?;
         Ok(Self {
-            ids: admins.map(|member| member.user_id).collect(),
+            ids: admins.into_iter().collect(),
             lesser_keys: lesser_keys.into_iter().collect(),
         })
     }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::ids::ConnectionId;
 use web::openapi::Missing;
-use web::{AsMember, Json, Path, Problem};
+use web::{Allowed, Json, Path, Problem};
 
 use crate::Secrets;
 use crate::connection_view::ConnectionView;
@@ -17,7 +17,7 @@ use crate::connection_view::ConnectionView;
     responses((status = 200, description = "The connection.", body = ConnectionView), Missing)
 )]
 pub(crate) async fn read_connection(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Path(id): Path<ConnectionId>,
 ) -> Result<Json<ConnectionView>, Problem> {

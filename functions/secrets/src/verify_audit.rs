@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use vault::chain::{self, Broken, Verified};
-use web::{AsAdmin, FromQuery, Json, Params, Problem, Query};
+use web::{Allowed, FromQuery, Json, Params, Problem, Query};
 
 use crate::Secrets;
 
@@ -168,7 +168,7 @@ impl From<Verified> for AuditVerification {
     responses((status = 200, description = "What was found.", body = AuditVerification))
 )]
 pub(crate) async fn verify_audit(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(secrets): State<Secrets>,
     Query(Wanted(wanted)): Query<Wanted>,
 ) -> Result<Json<AuditVerification>, Problem> {

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use web::openapi::{Held, Limited, Missing};
 use web::{
-    AsMember, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
+    Allowed, Fields, FromFields, IdempotencyKey, Json, PREFERENCE_APPLIED, Path, Prefer, Problem,
     RESPOND_ASYNC,
 };
 use workflow::{Accepted, Flows};
@@ -243,7 +243,7 @@ const fn is_false(flag: &bool) -> bool {
     )
 )]
 pub(crate) async fn execute(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(flows): State<Flows>,
     Path(id): Path<ToolId>,
     IdempotencyKey(idempotency_key): IdempotencyKey,

@@ -8,7 +8,7 @@ use domain::ids::ToolId;
 use registry::Registry;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
-use web::{AsViewer, FromQuery, Page, PageOf, Params, Problem, Query, json};
+use web::{Allowed, FromQuery, Page, PageOf, Params, Problem, Query, json};
 
 const LIST: &str = "tools";
 
@@ -135,7 +135,7 @@ pub(crate) struct ListedTool {
     responses((status = 200, description = "The tools.", body = ToolList))
 )]
 pub(crate) async fn list(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {

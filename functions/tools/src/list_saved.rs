@@ -4,7 +4,7 @@ use axum::extract::State;
 use registry::Registry;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
-use web::{AsViewer, FromQuery, Json, Page, PageOf, Params, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::view::SavedView;
 
@@ -50,7 +50,7 @@ pub(crate) struct SavedToolList {
     responses((status = 200, description = "A page of saved tools.", body = SavedToolList))
 )]
 pub(crate) async fn list_saved(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<SavedToolList>, Problem> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use web::openapi::{Conflict, Missing};
-use web::{AsMember, Json, Path, Problem};
+use web::{Allowed, Json, Path, Problem};
 
 use crate::execute::ExecuteRequest;
 
@@ -46,7 +46,7 @@ pub(crate) struct PreviewView {
     responses((status = 200, description = "The request.", body = PreviewView), Missing, Conflict)
 )]
 pub(crate) async fn preview(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(executor): State<Executor>,
     Path(id): Path<ToolId>,
     Json(request): Json<ExecuteRequest>,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use web::openapi::Missing;
-use web::{AsViewer, Code, IfNoneMatch, Json, Path, Problem, etag};
+use web::{Allowed, Code, IfNoneMatch, Json, Path, Problem, etag};
 
 use crate::view::raw;
 
@@ -96,7 +96,7 @@ impl TryFrom<&CompiledTool> for ToolDetail {
     )
 )]
 pub(crate) async fn read(
-    AsViewer(caller): AsViewer,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<ToolId>,
     known: IfNoneMatch,

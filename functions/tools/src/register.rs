@@ -6,7 +6,7 @@ use http::header::ETAG;
 use serde::Serialize;
 use utoipa::ToSchema;
 use web::openapi::Conflict;
-use web::{AsMember, Created, Document, Problem, etag};
+use web::{Allowed, Created, Document, Problem, etag};
 
 use crate::Tools;
 use crate::view::example_config;
@@ -34,7 +34,7 @@ pub(crate) struct RegisteredTool {
     responses((status = 201, description = "It is registered.", body = RegisteredTool), Conflict)
 )]
 pub(crate) async fn register(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(tools): State<Tools>,
     Document(config): Document,
 ) -> Result<Response, Problem> {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::ToolId;
 use web::openapi::Missing;
-use web::{AsMember, PathPair, Problem};
+use web::{Allowed, PathPair, Problem};
 
 use crate::Tools;
 use crate::view::SavedView;
@@ -24,7 +24,7 @@ use crate::view::SavedView;
     )
 )]
 pub(crate) async fn restore(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(tools): State<Tools>,
     PathPair(id, n): PathPair<ToolId, i32>,
 ) -> Result<Response, Problem> {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use domain::ids::ToolId;
 use registry::Registry;
 use web::openapi::Missing;
-use web::{AsAdmin, NoContent, Path, Problem};
+use web::{Allowed, NoContent, Path, Problem};
 
 /// Retire a tool
 ///
@@ -15,7 +15,7 @@ use web::{AsAdmin, NoContent, Path, Problem};
     responses((status = 204, description = "It is retired."), Missing)
 )]
 pub(crate) async fn retire(
-    AsAdmin(caller): AsAdmin,
+    Allowed(caller): Allowed,
     State(registry): State<Registry>,
     Path(id): Path<ToolId>,
 ) -> Result<NoContent, Problem> {

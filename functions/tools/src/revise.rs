@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::ToolId;
 use web::openapi::{Conflict, Missing};
-use web::{AsMember, Document, IfMatch, Path, Problem};
+use web::{Allowed, Document, IfMatch, Path, Problem};
 
 use crate::Tools;
 use crate::view::{SavedView, example_config};
@@ -26,7 +26,7 @@ use crate::view::{SavedView, example_config};
     )
 )]
 pub(crate) async fn revise(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(tools): State<Tools>,
     Path(id): Path<ToolId>,
     IfMatch(read): IfMatch,

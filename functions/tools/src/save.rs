@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use web::openapi::Conflict;
-use web::{AsMember, Document, Problem};
+use web::{Allowed, Document, Problem};
 
 use crate::Tools;
 use crate::view::{SavedView, example_config};
@@ -21,7 +21,7 @@ use crate::view::{SavedView, example_config};
     )
 )]
 pub(crate) async fn save(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(tools): State<Tools>,
     Document(config): Document,
 ) -> Result<Response, Problem> {

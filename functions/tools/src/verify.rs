@@ -6,7 +6,7 @@ use executor::{Executor, Verified};
 use serde::Serialize;
 use utoipa::ToSchema;
 use web::openapi::{Conflict, Missing};
-use web::{AsMember, Json, Path, Problem};
+use web::{Allowed, Json, Path, Problem};
 
 /// How the test went.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,7 +66,7 @@ impl From<Verified> for VerifiedView {
     responses((status = 200, description = "How it went.", body = VerifiedView), Missing, Conflict)
 )]
 pub(crate) async fn verify(
-    AsMember(caller): AsMember,
+    Allowed(caller): Allowed,
     State(executor): State<Executor>,
     Path(id): Path<ToolId>,
 ) -> Result<Json<VerifiedView>, Problem> {

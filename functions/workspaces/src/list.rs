@@ -13,7 +13,10 @@ const LIST: &str = "workspaces";
 
 /// Which page is listed.
 #[derive(Debug)]
-pub(crate) struct Wanted(PageOf<Made>);
+pub(crate) struct Wanted {
+    page: PageOf<Made>,
+    deleted: bool,
+}
 
 /// As the API's description tells [`Wanted`].
 #[derive(IntoParams)]
@@ -25,11 +28,16 @@ pub(crate) struct WantedParams {
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Instead, those that are deleted and that you, an owner, may restore.
+    #[param(default = false)]
+    deleted: Option<bool>,
 }
 
 impl FromQuery for Wanted {
     fn from_query(params: &mut Params) -> Result<Self, Problem> {
-        params.page(LIST).map(Self)
+        let deleted = params.parsed("deleted").unwrap_or(false);
+        let page = params.page(LIST)?;
+        Ok(Self { page, deleted })
     }
 }
 
@@ -53,13 +61,17 @@ pub(crate) struct WorkspaceList {
 pub(crate) async fn list(
     Person(principal): Person,
     State(db): State<Db>,
-    Query(Wanted(wanted)): Query<Wanted>,
+    Query(Wanted { page, deleted }): Query<Wanted>,
 ) -> Result<Json<WorkspaceList>, Problem> {
     let mut tx = db.begin_as(&principal, None).await?;
-    let after = wanted.after.map(|made| (made.at, made.id));
-    let mine = workspaces::mine(&mut tx, after, i64::from(wanted.limit) + 1).await?;
+    let after = page.after.map(|made| (made.at, made.id));
+    let most = i64::from(page.limit) + 1;
+    let mine = match deleted {
+        true => workspaces::mine_deleted(&mut tx, after, most).await?,
+        false => workspaces::mine(&mut tx, after, most).await?,
+    };
     tx.commit().await?;
-    let page = Page::cut(mine, wanted.limit, LIST, |workspace| Made {
+    let page = Page::cut(mine, page.limit, LIST, |workspace| Made {
         at: workspace.created_at,
         id: workspace.id.0,
     });

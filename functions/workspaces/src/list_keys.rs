@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use web::cursor::Made;
 use web::openapi::Missing;
-use web::{AdminOf, FromQuery, Json, Page, PageOf, Params, Problem, Query};
+use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::view::KeyView;
 
@@ -52,7 +52,7 @@ pub(crate) struct ApiKeyList {
     responses((status = 200, description = "A page of keys.", body = ApiKeyList), Missing)
 )]
 pub(crate) async fn list_keys(
-    AdminOf(caller): AdminOf,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     Query(Wanted(wanted)): Query<Wanted>,
 ) -> Result<Json<ApiKeyList>, Problem> {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use persistence::{Db, workspaces};
 use web::openapi::Missing;
-use web::{Code, Json, Problem, ViewerOf};
+use web::{Allowed, Code, Json, Problem};
 
 use crate::view::WorkspaceView;
 
@@ -14,7 +14,7 @@ use crate::view::WorkspaceView;
     responses((status = 200, description = "The workspace.", body = WorkspaceView), Missing)
 )]
 pub(crate) async fn read(
-    ViewerOf(caller): ViewerOf,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
 ) -> Result<Json<WorkspaceView>, Problem> {
     let mut tx = db

@@ -5,7 +5,7 @@ use domain::ids::ApiKeyId;
 use persistence::{Db, audit, keys};
 use serde_json::json;
 use web::openapi::Missing;
-use web::{AdminOf, NoContent, PathPair, Problem};
+use web::{Allowed, NoContent, PathPair, Problem};
 
 use crate::noted;
 
@@ -19,7 +19,7 @@ use crate::noted;
     responses((status = 204, description = "It is revoked."), Missing)
 )]
 pub(crate) async fn revoke_key(
-    AdminOf(caller): AdminOf,
+    Allowed(caller): Allowed,
     State(db): State<Db>,
     PathPair(_workspace, id): PathPair<String, ApiKeyId>,
 ) -> Result<NoContent, Problem> {
@@ -29,8 +29,9 @@ pub(crate) async fn revoke_key(
     if !keys::revoke(&mut tx, caller.workspace_id, id).await? {
         return Err(Problem::not_found());
     }
-    let (key, detail) = (id.to_string(), json!({}));
-    audit::append(&mut tx, &noted(&caller, "key.revoke", &key, detail)).await?;
+    let key = id.to_string();
+    let line = noted(&caller, "key.revoke", ("api_key", &key), json!({}));
+    audit::append(&mut tx, &line).await?;
     tx.commit().await?;
     Ok(NoContent)
 }

@@ -38,11 +38,13 @@ async fn member(rooms: &Rooms, principal: Principal, id: WorkspaceId) -> Result<
             role: membership.role,
             catalog_revision: membership.catalog_revision,
         }),
-        Entry::NoWorkspace | Entry::Several | Entry::NotFound | Entry::Disabled => {
-            Err(Error::SetUp {
-                reason: "the development user cannot enter its workspace".to_owned(),
-            })
-        }
+        Entry::Deleted(_)
+        | Entry::NoWorkspace
+        | Entry::Several
+        | Entry::NotFound
+        | Entry::Disabled => Err(Error::SetUp {
+            reason: "the development user cannot enter its workspace".to_owned(),
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use crate::{errors, postman};
+use crate::{errors, postman, rights};
 
 /// Writes the documents, or with `check` names those that are not what would be written.
 ///
@@ -40,7 +40,7 @@ pub fn run(check: bool) -> Result<(), String> {
 ///
 /// # Errors
 /// What cannot be told as JSON.
-pub fn documents() -> Result<[(&'static str, String); 3], String> {
+pub fn documents() -> Result<[(&'static str, String); 4], String> {
     let spec = serde_json::to_value(api()).map_err(|error| error.to_string())?;
     Ok([
         ("docs/api-spec.json", pretty(&spec)?),
@@ -49,6 +49,7 @@ pub fn documents() -> Result<[(&'static str, String); 3], String> {
             pretty(&postman::collection(&spec))?,
         ),
         ("docs/errors.md", errors::page()),
+        ("docs/rights.md", rights::page()),
     ])
 }
 

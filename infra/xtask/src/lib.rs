@@ -4,5 +4,6 @@ mod errors;
 pub mod export;
 pub mod migrate;
 mod postman;
+mod rights;
 pub mod sizes;
 pub mod sweep;

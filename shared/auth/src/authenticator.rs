@@ -45,14 +45,38 @@ impl Authenticator {
             let (principal, membership) = self.enter_with_key(bearer, selector).await?;
             return Ok(caller(principal, &membership));
         }
-        let principal = self.0.verifier.verify(bearer).await?;
-        match self.0.db.enter(&principal, possible(selector)?).await? {
+        let (principal, entry) = self.enter_as_person(bearer, selector).await?;
+        match entry {
             Entry::Member(membership) => Ok(caller(principal, &membership)),
             Entry::NoWorkspace => Err(AuthError::NoWorkspace),
             Entry::Several => Err(AuthError::WorkspaceRequired),
-            Entry::NotFound => Err(AuthError::WorkspaceNotFound),
+            Entry::NotFound | Entry::Deleted(_) => Err(AuthError::WorkspaceNotFound),
             Entry::Disabled => Err(Reason::AccountDisabled.into()),
         }
+    }
+
+    /// The same for the one operation in a workspace that is deleted, restoring it; only its owners get so far.
+    ///
+    /// # Errors
+    /// As of [`Self::enter`].
+    pub async fn enter_deleted(&self, bearer: &str, selector: &str) -> Result<Caller, AuthError> {
+        if !api_key::is_api_key(bearer)
+            && let (principal, Entry::Deleted(membership)) =
+                self.enter_as_person(bearer, Some(selector)).await?
+        {
+            return Ok(caller(principal, &membership));
+        }
+        self.enter(bearer, Some(selector)).await
+    }
+
+    async fn enter_as_person(
+        &self,
+        bearer: &str,
+        selector: Option<&str>,
+    ) -> Result<(Principal, Entry), AuthError> {
+        let principal = self.0.verifier.verify(bearer).await?;
+        let entry = self.0.db.enter(&principal, possible(selector)?).await?;
+        Ok((principal, entry))
     }
 
     /// Who is asking, for the few operations that need no workspace, such as making the first one.
@@ -67,9 +91,11 @@ impl Authenticator {
         let principal = self.0.verifier.verify(bearer).await?;
         match self.0.db.enter(&principal, None).await? {
             Entry::Disabled => Err(Reason::AccountDisabled.into()),
-            Entry::Member(_) | Entry::NoWorkspace | Entry::Several | Entry::NotFound => {
-                Ok(principal)
-            }
+            Entry::Member(_)
+            | Entry::Deleted(_)
+            | Entry::NoWorkspace
+            | Entry::Several
+            | Entry::NotFound => Ok(principal),
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Session {
 /// Reads the claims of a token whose signature is good. `now` is in seconds since 1970.
 ///
 /// `exp`, `iss`, `aud`, `sub` and `role` must be there; `nbf` and `iat` are checked when they are.
-/// `user_metadata` and `app_metadata` are not read: rights come from the membership row.
+/// Rights come from the membership row: of `user_metadata` nothing is read but that an address is not verified.
 pub(crate) fn session(
     claims: &Map<String, Value>,
     rules: &TokenRules,
@@ -121,8 +121,21 @@ fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64
     }
 }
 
-/// The address, unless it is empty or could not be stored.
+/// The address, unless it is empty, could not be stored, or the token says that it is not verified: whoever is invited by
+/// an address must own it. A token that says nothing comes from an issuer that signs in nobody before.
 fn email(claims: &Map<String, Value>) -> Option<String> {
+    let said = [
+        Some(claims),
+        claims.get("user_metadata").and_then(Value::as_object),
+    ];
+    let verified = said
+        .into_iter()
+        .flatten()
+        .filter_map(|claims| claims.get("email_verified"))
+        .all(|verified| matches!(verified, Value::Bool(true) | Value::Null));
+    if !verified {
+        return None;
+    }
     let email = claims.get("email")?.as_str()?;
     let usable = (1..=MAX_EMAIL_BYTES).contains(&email.len()) && !email.contains(char::is_control);
     usable.then(|| email.to_owned())
@@ -182,6 +195,25 @@ mod tests {
             read(&json!({"email": "a\u{0}b"})).unwrap().principal.email,
             None
         );
+    }
+
+    #[test]
+    fn an_address_that_is_not_verified_is_none() {
+        for (change, carried) in [
+            (json!({"email_verified": true}), true),
+            (json!({"user_metadata": {"email_verified": true}}), true),
+            (json!({"user_metadata": {"email_verified": null}}), true),
+            (json!({"email_verified": false}), false),
+            (json!({"email_verified": "true"}), false),
+            (json!({"user_metadata": {"email_verified": false}}), false),
+            (
+                json!({"email_verified": true, "user_metadata": {"email_verified": false}}),
+                false,
+            ),
+        ] {
+            let email = read(&change).unwrap().principal.email;
+            assert_eq!(email.is_some(), carried, "{change}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApiKeyId, UserId, WorkspaceId};
+use crate::rights::Scope;
 
 /// What somebody may do in a workspace. Each role may do all that the roles before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,6 +76,8 @@ pub struct KeyGrant {
     pub workspace_id: WorkspaceId,
     /// The most it may do there, however much its maker may.
     pub role: Role,
+    /// What it is narrowed to within its role; empty: nothing less than the role.
+    pub scopes: Vec<Scope>,
 }
 
 impl Principal {

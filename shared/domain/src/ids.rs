@@ -42,6 +42,10 @@ uuid_id! {
     ApiKeyId
 }
 uuid_id! {
+    /// An invitation to a workspace.
+    InvitationId
+}
+uuid_id! {
     /// One execution of one tool. Version 7: sorts by time.
     ExecutionId
 }

@@ -1,7 +1,7 @@
 //! Percentiles of durations that were counted in buckets, so that counts of hours, doors and tools add up.
 //!
 //! Bucket 0 is below 100 µs; each one above it ends at 2^(1/4) times the end of the one before, the last one (95) at about 20
-//! minutes and what is longer. A percentile read from them is within 19 % of the exact one. `0031_rollups.sql` counts the same way.
+//! minutes and what is longer. A percentile read from them is within 19 % of the exact one. `0034_rollups.sql` counts the same way.
 
 use std::collections::BTreeMap;
 

@@ -31,6 +31,7 @@ pub mod reading;
 pub mod request;
 pub mod rest;
 pub mod retry;
+pub mod rights;
 pub mod run;
 pub mod schema;
 mod steps;

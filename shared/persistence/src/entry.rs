@@ -2,6 +2,7 @@
 
 use domain::caller::{KeyGrant, Principal, Role};
 use domain::ids::{ApiKeyId, UserId, WorkspaceId};
+use domain::rights::{Scope, UnknownScope};
 use sqlx::query_as;
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ pub struct Membership {
 pub enum Entry {
     /// In.
     Member(Membership),
+    /// The workspace is deleted, and the person is an owner, who may restore it.
+    Deleted(Membership),
     /// No selector given, and the person is in no workspace.
     NoWorkspace,
     /// No selector given, and the person is in several.
@@ -68,6 +71,7 @@ row! {
         catalog_revision: Option<i64>,
         key_id: Option<Uuid>,
         key_role: Option<String>,
+        key_scopes: Option<Vec<String>>,
         user_id: Option<Uuid>,
         email: Option<String>,
     }
@@ -79,7 +83,7 @@ const ENTER: &str = "
 
 const ENTER_WITH_KEY: &str = "
     select e.outcome, e.workspace_id, e.role, e.catalog_revision,
-           e.key_id, e.key_role, e.user_id, e.email
+           e.key_id, e.key_role, e.key_scopes, e.user_id, e.email
     from identity.enter_with_key($1, $2) as e";
 
 pub(crate) const STATEMENTS: &[Statement] = &[
@@ -114,6 +118,8 @@ impl Db {
         match row.outcome.as_str() {
             "member" => membership(row.workspace_id, row.role.as_deref(), row.catalog_revision)
                 .map(Entry::Member),
+            "deleted" => membership(row.workspace_id, row.role.as_deref(), row.catalog_revision)
+                .map(Entry::Deleted),
             "no_workspace" => Ok(Entry::NoWorkspace),
             "several" => Ok(Entry::Several),
             "not_found" => Ok(Entry::NotFound),
@@ -164,6 +170,7 @@ fn key_member(row: KeyRow) -> Result<KeyEntry, Error> {
                 id: ApiKeyId(key_id),
                 workspace_id: membership.workspace_id,
                 role: role(&key_role)?,
+                scopes: scopes(&row.key_scopes.unwrap_or_default())?,
             }),
         },
         membership,
@@ -189,4 +196,13 @@ fn membership(
 pub(crate) fn role(text: &str) -> Result<Role, Error> {
     text.parse()
         .map_err(|_| Error::Corrupt(format!("the role {text}")))
+}
+
+/// Stored scopes. One that is unknown is a defect: leaving it out could leave none, which is all.
+pub(crate) fn scopes(texts: &[String]) -> Result<Vec<Scope>, Error> {
+    texts
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|unknown: UnknownScope| Error::Corrupt(unknown.to_string()))
 }

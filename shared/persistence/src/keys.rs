@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use domain::caller::Role;
 use domain::ids::{ApiKeyId, UserId, WorkspaceId};
+use domain::rights::Scope;
 use sqlx::query_as;
 use uuid::Uuid;
 
 use crate::db::Tx;
-use crate::entry::role;
+use crate::entry::{role, scopes};
 use crate::error::Error;
 use crate::statements::{Affected, Statement, row, statement};
 
@@ -24,6 +25,8 @@ pub struct NewKey<'a> {
     pub hash: &'a [u8; 32],
     /// The most it may do.
     pub role: Role,
+    /// What it is narrowed to; empty: nothing less than the role.
+    pub scopes: &'a [Scope],
     /// When it ends.
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -39,6 +42,8 @@ pub struct Key {
     pub prefix: String,
     /// The most it may do.
     pub role: Role,
+    /// What it is narrowed to; empty: nothing less than the role.
+    pub scopes: Vec<Scope>,
     /// Who made it.
     pub created_by: UserId,
     /// When it was made.
@@ -57,6 +62,7 @@ row! {
         name: String,
         prefix: String,
         role: String,
+        scopes: Vec<String>,
         created_by: Uuid,
         created_at: DateTime<Utc>,
         expires_at: Option<DateTime<Utc>>,
@@ -81,6 +87,7 @@ impl TryFrom<KeyRow> for Key {
             name: row.name,
             prefix: row.prefix,
             role: role(&row.role)?,
+            scopes: scopes(&row.scopes)?,
             created_by: UserId(row.created_by),
             created_at: row.created_at,
             expires_at: row.expires_at,
@@ -91,12 +98,12 @@ impl TryFrom<KeyRow> for Key {
 }
 
 const INSERT: &str = "
-    insert into identity.api_keys (workspace_id, name, prefix, hash, role, expires_at)
-    values ($1, $2, $3, $4, $5, $6)
-    returning id, name, prefix, role, created_by, created_at, expires_at, last_used_at, revoked_at";
+    insert into identity.api_keys (workspace_id, name, prefix, hash, role, scopes, expires_at)
+    values ($1, $2, $3, $4, $5, $6, $7)
+    returning id, name, prefix, role, scopes, created_by, created_at, expires_at, last_used_at, revoked_at";
 
 const PAGE: &str = "
-    select id, name, prefix, role, created_by, created_at, expires_at, last_used_at, revoked_at
+    select id, name, prefix, role, scopes, created_by, created_at, expires_at, last_used_at, revoked_at
     from identity.api_keys
     where workspace_id = $1
       and revoked_at is null
@@ -137,6 +144,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
 /// # Errors
 /// [`Error::Forbidden`] when the person is no admin there, or gives more rights than they have.
 pub async fn insert(tx: &mut Tx, key: &NewKey<'_>) -> Result<Key, Error> {
+    let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
     tx.one(
         query_as::<_, KeyRow>(INSERT)
             .bind(key.workspace_id.0)
@@ -144,6 +152,7 @@ pub async fn insert(tx: &mut Tx, key: &NewKey<'_>) -> Result<Key, Error> {
             .bind(key.prefix)
             .bind(key.hash.as_slice())
             .bind(key.role.as_str())
+            .bind(scopes)
             .bind(key.expires_at),
     )
     .await?

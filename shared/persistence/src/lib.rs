@@ -18,6 +18,7 @@ pub mod flow_sweep;
 mod flow_versions;
 pub mod flows;
 pub mod idempotency;
+pub mod invitations;
 pub mod keys;
 pub mod limits;
 pub mod members;

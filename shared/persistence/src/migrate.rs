@@ -46,7 +46,10 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0028_flow_definitions.sql",
     "0029_flow_engine.sql",
     "0030_flow_doors.sql",
-    "0031_rollups.sql",
+    "0031_workspace_deletion.sql",
+    "0032_members.sql",
+    "0033_key_scopes.sql",
+    "0034_rollups.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

@@ -58,6 +58,7 @@ pub fn statements() -> Vec<Statement> {
         crate::entry::STATEMENTS,
         crate::workspaces::STATEMENTS,
         crate::members::STATEMENTS,
+        crate::invitations::STATEMENTS,
         crate::keys::STATEMENTS,
         crate::revisions::STATEMENTS,
         crate::tools::STATEMENTS,

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use persistence::{Db, outputs};
+use persistence::{Db, outputs, workspaces};
 use vault::{Vault, chain};
 
 /// Rows of the audit that one round links.
@@ -31,6 +31,9 @@ const CONVERSATION_DAYS: i32 = 90;
 const COUNT_AFTER_S: i32 = 20 * 60;
 /// Calls that one round counts, more or less.
 const COUNTED: i64 = 100_000;
+/// Workspaces that one round removes, and executions of theirs beforehand.
+const WORKSPACES: i64 = 1;
+const WORKSPACE_ROWS: i64 = 5_000;
 
 /// What one round did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct Swept {
     pub interrupted: u64,
     /// Calls that were counted into the hours and days of the analytics.
     pub counted: u64,
+    /// Workspaces that were deleted and whose time to be restored is over: they are removed now, or what is in them.
+    pub purged: u64,
     /// Chores that failed; why is in the log.
     pub failed: Vec<&'static str>,
 }
@@ -85,6 +90,9 @@ pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
     swept.rewrapped = swept.settle("rewrap", rewrapped);
     let retired = vault.retire_data_keys(DATA_KEY_DAYS, KEYS).await;
     swept.retired = swept.settle("retire", retired);
+    // Before the secrets: what is let go of here is removed there.
+    let purged = purge(db).await;
+    swept.purged = swept.settle("workspaces", purged);
     let settled = vault.settle_unfinished(SECRETS).await;
     swept.settled = swept.settle("secrets", settled);
     let expired = expired_outputs(db).await;
@@ -144,4 +152,17 @@ async fn forget(db: &Db) -> Result<usize, persistence::Error> {
     let consents = persistence::authorizations::expire(&mut tx, KEYED).await?;
     tx.commit().await?;
     Ok(keys + slots + consents)
+}
+
+/// Removes workspaces for good that were deleted long ago; one with much in it takes several rounds.
+async fn purge(db: &Db) -> Result<usize, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let secrets = workspaces::release_secrets(&mut tx, SECRETS).await?;
+    let rows = workspaces::empty(&mut tx, WORKSPACE_ROWS).await?;
+    let gone = match rows {
+        0 => workspaces::purge(&mut tx, WORKSPACES).await?,
+        _ => 0,
+    };
+    tx.commit().await?;
+    Ok(secrets + rows + gone)
 }

@@ -310,6 +310,7 @@ impl Vault {
             persistence::Entry::NoWorkspace
             | persistence::Entry::Several
             | persistence::Entry::NotFound
+            | persistence::Entry::Deleted(_)
             | persistence::Entry::Disabled => Err(Error::Forbidden),
         }
     }

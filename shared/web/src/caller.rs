@@ -1,9 +1,11 @@
-//! Who is asking: extractors that answer 401 and 403 before anything else of the request is read.
+//! Who is asking, and whether they may: extractors that answer 401 and 403 before anything else of the request is read.
 
 use auth::Authenticator;
-use axum::extract::{FromRef, FromRequestParts, RawPathParams};
+use axum::extract::{FromRef, FromRequestParts, MatchedPath, RawPathParams};
 use domain::caller::{Caller, Principal, Role};
 use domain::fault::Fault;
+use domain::ids::UserId;
+use domain::rights::{self, Needs, Refusal, Right};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::request::Parts;
 
@@ -13,72 +15,119 @@ use crate::stack::Facts;
 /// The header that selects a workspace by id or slug.
 pub const WORKSPACE_HEADER: &str = "x-workspace-id";
 
-macro_rules! role_guard {
-    ($(#[$doc:meta])* $name:ident, $role:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug)]
-        pub struct $name(pub Caller);
+/// A caller who may call this operation, by its row in [`domain::rights`]: in the workspace that the path names
+/// (`{workspace_id}`, an id or a slug), else in the one of `X-Workspace-Id`, else in the caller's only one.
+#[derive(Clone, Debug)]
+pub struct Allowed(pub Caller);
 
-        impl<S> FromRequestParts<S> for $name
-        where
-            S: Send + Sync,
-            Authenticator: FromRef<S>,
-        {
-            type Rejection = Problem;
+impl<S> FromRequestParts<S> for Allowed
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = Problem;
 
-            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-                let authenticator = Authenticator::from_ref(state);
-                let selector = selector(&parts.headers);
-                caller(parts, &authenticator, selector, $role).await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let authenticator = Authenticator::from_ref(state);
+        let named = Named::of(parts, state).await;
+        let bearer = bearer(&parts.headers)?;
+        let selected = match &named.workspace {
+            Some(workspace) => Ok(Some(workspace.as_str())),
+            None => selector(&parts.headers),
+        };
+        let selected = match selected {
+            Ok(selected) => selected,
+            Err(problem) => {
+                // A bad token outranks a bad selector.
+                authenticator.principal(bearer).await?;
+                return Err(problem);
             }
+        };
+        let caller = authenticator.enter(bearer, selected).await?;
+        allow(parts, &caller, &named)?;
+        Ok(Self(caller))
+    }
+}
+
+/// The same in a workspace that may be deleted: its owners only get so far.
+#[derive(Clone, Debug)]
+pub struct AllowedInDeleted(pub Caller);
+
+impl<S> FromRequestParts<S> for AllowedInDeleted
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let authenticator = Authenticator::from_ref(state);
+        let named = Named::of(parts, state).await;
+        let bearer = bearer(&parts.headers)?;
+        let workspace = named.workspace.as_deref().ok_or_else(Problem::not_found)?;
+        let caller = authenticator.enter_deleted(bearer, workspace).await?;
+        allow(parts, &caller, &named)?;
+        Ok(Self(caller))
+    }
+}
+
+/// Whom and what the path names.
+struct Named {
+    workspace: Option<String>,
+    user: Option<UserId>,
+}
+
+impl Named {
+    async fn of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Self {
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let named = |wanted: &str| {
+            let mut pairs = path.iter().flatten();
+            pairs.find_map(|(name, value)| (name == wanted).then(|| value.to_owned()))
+        };
+        let route = parts.extensions.get::<MatchedPath>();
+        let has_workspace = route.is_some_and(|route| route.as_str().contains("{workspace_id}"));
+        Self {
+            // A value that cannot be read names none that exists; never the one of the header.
+            workspace: has_workspace.then(|| named("workspace_id").unwrap_or_default()),
+            user: named("user_id").and_then(|id| id.parse().ok()),
         }
-    };
+    }
 }
 
-role_guard! {
-    /// A caller who may read.
-    AsViewer, Role::Viewer
-}
-role_guard! {
-    /// A caller who may create, edit and run.
-    AsMember, Role::Member
-}
-role_guard! {
-    /// A caller who may delete, publish and manage secrets and keys.
-    AsAdmin, Role::Admin
+/// Asks the table, and notes the workspace for the log.
+fn allow(parts: &Parts, caller: &Caller, named: &Named) -> Result<(), Problem> {
+    if let Some(facts) = parts.extensions.get::<Facts>() {
+        facts.set_workspace(caller.workspace_id);
+    }
+    right(parts)?
+        .allow(caller, named.user)
+        .map_err(|refusal| refused(&refusal, caller))
 }
 
-macro_rules! role_guard_of_path {
-    ($(#[$doc:meta])* $name:ident, $role:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug)]
-        pub struct $name(pub Caller);
-
-        impl<S> FromRequestParts<S> for $name
-        where
-            S: Send + Sync,
-            Authenticator: FromRef<S>,
-        {
-            type Rejection = Problem;
-
-            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-                let authenticator = Authenticator::from_ref(state);
-                let path = RawPathParams::from_request_parts(parts, state).await;
-                let named = path.iter().flatten().find(|(name, _)| *name == "workspace_id");
-                let selector = named.map(|(_, value)| value).ok_or_else(Problem::not_found);
-                caller(parts, &authenticator, selector.map(Some), $role).await.map(Self)
-            }
-        }
-    };
+/// The operation's row. Without one nobody is let in.
+fn right(parts: &Parts) -> Result<&'static Right, Problem> {
+    let route = parts.extensions.get::<MatchedPath>();
+    route
+        .and_then(|route| rights::of_route(parts.method.as_str(), route.as_str()))
+        .ok_or_else(|| Problem::internal(&NoRight))
 }
 
-role_guard_of_path! {
-    /// A caller who may read in the workspace that the path names (`{workspace_id}`, an id or a slug).
-    ViewerOf, Role::Viewer
-}
-role_guard_of_path! {
-    /// An admin of the workspace that the path names (`{workspace_id}`, an id or a slug).
-    AdminOf, Role::Admin
+#[derive(Debug, thiserror::Error)]
+#[error("nobody has said who may call this operation, or it asks in another way than its row says")]
+struct NoRight;
+
+fn refused(refusal: &Refusal, caller: &Caller) -> Problem {
+    match refusal {
+        Refusal::Role(needed) => role_required(caller, *needed),
+        Refusal::Scope(scope) => Problem::new(
+            Code::ScopeRequired,
+            format!("this needs the scope {scope}, which this API key does not have"),
+        ),
+        Refusal::Unscoped => Problem::new(
+            Code::ScopeRequired,
+            "this is open to no API key that has scopes",
+        ),
+    }
 }
 
 /// A signed-in person, in no workspace: for routes about the person's own account.
@@ -95,6 +144,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let authenticator = Authenticator::from_ref(state);
         let principal = authenticator.principal(bearer(&parts.headers)?).await?;
+        if right(parts)?.needs != Needs::Person {
+            return Err(Problem::internal(&NoRight));
+        }
         if principal.key.is_some() {
             let detail = "an API key acts in its own workspace only";
             return Err(Problem::new(Code::PersonRequired, detail));
@@ -103,29 +155,8 @@ where
     }
 }
 
-async fn caller(
-    parts: &Parts,
-    authenticator: &Authenticator,
-    selector: Result<Option<&str>, Problem>,
-    needed: Role,
-) -> Result<Caller, Problem> {
-    let bearer = bearer(&parts.headers)?;
-    let caller = match selector {
-        Ok(selector) => authenticator.enter(bearer, selector).await?,
-        Err(problem) => {
-            // A bad token outranks a bad selector.
-            authenticator.principal(bearer).await?;
-            return Err(problem);
-        }
-    };
-    if let Some(facts) = parts.extensions.get::<Facts>() {
-        facts.set_workspace(caller.workspace_id);
-    }
-    demand(&caller, needed)?;
-    Ok(caller)
-}
-
-/// Refuses a caller whose role in the workspace is lower than needed.
+/// Refuses a caller whose role is too low for this very object, as for an owner's membership. Who may call the operation at all
+/// stands in the table.
 ///
 /// # Errors
 /// `role_required`, naming both roles.
@@ -133,11 +164,15 @@ pub fn demand(caller: &Caller, needed: Role) -> Result<(), Problem> {
     if caller.role >= needed {
         return Ok(());
     }
+    Err(role_required(caller, needed))
+}
+
+fn role_required(caller: &Caller, needed: Role) -> Problem {
     let detail = format!(
         "this needs the role {needed} in the workspace; yours is {}",
         caller.role
     );
-    Err(Problem::new(Code::RoleRequired, detail))
+    Problem::new(Code::RoleRequired, detail)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -182,7 +217,7 @@ mod tests {
     use super::*;
     use crate::Document;
 
-    async fn made(_: AsAdmin, _: Document) -> &'static str {
+    async fn made(_: Allowed, _: Document) -> &'static str {
         "made"
     }
 
@@ -202,12 +237,12 @@ mod tests {
         };
         let authenticator = Authenticator::new(db.unwrap(), rules);
         Router::new()
-            .route("/made", post(made))
+            .route("/api/v1/tools", post(made))
             .with_state(authenticator)
     }
 
     async fn status(headers: &[(&str, &str)]) -> u16 {
-        let mut request = Request::post("/made");
+        let mut request = Request::post("/api/v1/tools");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -15,9 +15,7 @@ pub mod query;
 pub mod stack;
 
 pub use body::{Created, Document, Field, Fields, FromFields, Json, NoContent, accepted, json};
-pub use caller::{
-    AdminOf, AsAdmin, AsMember, AsViewer, Person, ViewerOf, WORKSPACE_HEADER, demand,
-};
+pub use caller::{Allowed, AllowedInDeleted, Person, WORKSPACE_HEADER, demand};
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use events::events;
 pub use idempotency::IdempotencyKey;

@@ -24,7 +24,7 @@ const API: &str = "/api/v1/";
 const CALLBACK: &str = "/api/v1/connections/callback";
 
 /// Operations about a person's own account, in no workspace.
-const ACCOUNT: &str = "/api/v1/workspaces";
+const ACCOUNT: [&str; 2] = ["/api/v1/workspaces", "/api/v1/invitations"];
 
 /// Joins the parts of all groups into the document of the product: information, bearer security, tags,
 /// the problem schemas, and for every operation its `X-Workspace-Id` and the answers that any may give.
@@ -36,7 +36,8 @@ pub fn document(parts: Vec<OpenApi>) -> OpenApi {
     for (path, item) in &mut whole.paths.paths {
         for operation in operations(item) {
             if path.starts_with(API) && path != CALLBACK {
-                add_common(operation, path.starts_with(ACCOUNT));
+                let account = ACCOUNT.iter().any(|start| path.starts_with(start));
+                add_common(operation, account);
             } else {
                 operation.security = Some(vec![SecurityRequirement::default()]);
             }
@@ -98,7 +99,10 @@ const TAGS: [(&str, &str); 9] = [
         "secrets",
         "Credentials that tools use; values are never answered.",
     ),
-    ("workspaces", "Tenants and their API keys."),
+    (
+        "workspaces",
+        "Tenants, their people, invitations and API keys.",
+    ),
     ("orchestrate", "A model works with the workspace's tools."),
     (
         "prompts",
@@ -173,7 +177,10 @@ fn workspace_header() -> Parameter {
 const COMMON: [(&str, &str); 5] = [
     ("400", "The request is not valid, or `workspace_required`."),
     ("401", "No token, or not a valid one."),
-    ("403", "The caller's role is too low."),
+    (
+        "403",
+        "The caller's role is too low, or the API key has scopes and not this one.",
+    ),
     ("500", "A defect of this product; report the request id."),
     ("503", "A dependency does not answer; try again."),
 ];

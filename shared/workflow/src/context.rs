@@ -48,6 +48,8 @@ impl RunContext {
                     id,
                     workspace_id: self.workspace_id,
                     role: most,
+                    // They say which doors the key opens; the run is behind one.
+                    scopes: Vec::new(),
                 };
                 (role.min(most), Some(key))
             }

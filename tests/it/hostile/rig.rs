@@ -261,12 +261,13 @@ impl Rig {
         self.bob.token()
     }
 
-    /// A token of `viewer`, `member` or `admin`.
+    /// A token of `viewer`, `member`, `admin` or `owner`.
     pub(crate) fn token_of(&self, role: &str) -> String {
         let persona = match role {
             "viewer" => self.app.viewer(),
             "member" => self.app.member(),
             "admin" => self.app.admin(),
+            "owner" => self.alice.clone(),
             other => panic!("nobody is {other}"),
         };
         persona.token().to_owned()
@@ -323,6 +324,17 @@ impl Rig {
             .post(&keys, &json!({ "name": "furniture", "role": "viewer" }))
             .await;
         assert_eq!(key.status, 201, "{}", key.text);
+        let members = format!("/api/v1/workspaces/{}/members", self.workspace_id());
+        let invitation = self
+            .post(&members, &json!({ "email": "furniture@example.com" }))
+            .await;
+        assert_eq!(invitation.status, 201, "{}", invitation.text);
+        const GUEST: &str = "01a20413-d867-4567-9758-0cc2cff8aa88";
+        self.app.sql(&format!(
+            "insert into identity.profiles (id) values ('{GUEST}');
+             insert into identity.memberships (workspace_id, user_id, role) values ('{}', '{GUEST}', 'viewer')",
+            self.workspace_id()
+        ));
         const CONVERSATION: &str = "01a20413-d867-7567-9758-0cc2cff8aa87";
         self.app.sql(&format!(
             "insert into orchestration.conversations (id, workspace_id, model, prompt, status)
@@ -331,6 +343,11 @@ impl Rig {
         ));
         BTreeMap::from([
             ("conversation_id", CONVERSATION.to_owned()),
+            ("user_id", GUEST.to_owned()),
+            (
+                "invitation_id",
+                invitation.json["id"].as_str().unwrap().to_owned(),
+            ),
             ("tool_id", "furniture".to_owned()),
             ("prompt_id", "furniture-prompt".to_owned()),
             ("flow_id", "furniture-flow".to_owned()),

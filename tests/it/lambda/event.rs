@@ -183,7 +183,7 @@ impl Told {
 
 /// A text without the caller's own values, ids, times and keys.
 fn normal(text: &str, fill: &Fill) -> String {
-    const CHANGING: [(&str, &str); 8] = [
+    const CHANGING: [(&str, &str); 9] = [
         (
             r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
             "<id>",
@@ -193,6 +193,7 @@ fn normal(text: &str, fill: &Fill) -> String {
             "<time>",
         ),
         (r"dtk_[A-Za-z0-9_-]+", "<key>"),
+        (r"(alice|bob)@example\.com", "<email>"),
         (
             r#""Workspace [AB]","slug":"[ab]""#,
             r#""<own>","slug":"<own>""#,

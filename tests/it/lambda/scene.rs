@@ -54,7 +54,14 @@ impl Scene {
                 }
                 false => say("It is 18.5 °C in SF."),
             }));
-        Self::of(app)
+        let mut scene = Self::of(app);
+        for (who, fill) in [
+            (scene.app.alice(), &mut scene.over_http),
+            (scene.app.bob(), &mut scene.by_function),
+        ] {
+            fill.extend(company(&scene.app, &who));
+        }
+        scene
     }
 
     /// The function of a group, started when it is first asked for.
@@ -124,6 +131,37 @@ pub(super) fn fill(app: &TestApp, who: &Persona, unique: &str) -> Fill {
     ])
 }
 
+/// Somebody else in the person's workspace, and two workspaces that the person is invited to.
+fn company(app: &TestApp, who: &Persona) -> Fill {
+    let guest = uuid();
+    let workspace = who.workspace_id();
+    app.sql(&format!(
+        "insert into identity.profiles (id) values ('{guest}');
+         insert into identity.memberships (workspace_id, user_id, role) values ('{workspace}', '{guest}', 'member')"
+    ));
+    let invited = |name: &str| {
+        let (host, inviting, invitation, user) = (uuid(), uuid(), uuid(), who.user_id());
+        let slug = format!("{name}-{host}");
+        app.sql(&format!(
+            "insert into identity.profiles (id) values ('{host}');
+             insert into identity.workspaces (id, name, slug) values ('{inviting}', '{name}', '{slug}');
+             insert into identity.memberships (workspace_id, user_id, role) values ('{inviting}', '{host}', 'owner');
+             insert into identity.invitations (id, workspace_id, user_id, role, invited_by)
+             values ('{invitation}', '{inviting}', '{user}', 'viewer', '{host}')"
+        ));
+        invitation
+    };
+    Fill::from([
+        ("ACCEPTED_ID", invited("first")),
+        ("DECLINED_ID", invited("second")),
+        ("GUEST_ID", guest),
+    ])
+}
+
+fn uuid() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
 /// What the template sets, for this database.
 pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)> {
     let secret = |value: &Option<secrecy::SecretString>| {
@@ -163,6 +201,8 @@ pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)>
 /// Ids that later events name.
 fn learn(fill: &mut Fill, verb: &str, body: &Value) {
     let (name, id) = match verb {
+        "create" if body["slug"].is_string() => ("NEW_WORKSPACE_ID", &body["id"]),
+        "invite_member" => ("INVITATION_ID", &body["id"]),
         "create_key" => ("KEY_ID", &body["id"]),
         "execute" if body["run_id"].is_string() => ("RUN_ID", &body["run_id"]),
         "execute" => ("EXECUTION_ID", &body["execution_id"]),

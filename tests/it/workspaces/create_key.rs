@@ -174,6 +174,61 @@ async fn only_admins_make_keys_and_none_above_themselves() {
 }
 
 #[tokio::test]
+async fn scopes_narrow_a_key_within_its_role() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("*", json!({}));
+    let tool = alice.registers(ToolBuilder::get("/x")).await;
+    let path = "/api/v1/workspaces/a/keys";
+    let scoped = async |role: &str, scopes: Value| {
+        let body = json!({ "name": "ci", "role": role, "scopes": scopes });
+        let made = alice.post(path, &body).await;
+        assert_eq!(made.status(), 201, "{}", made.text());
+        (
+            alice.with_token(made.json()["value"].as_str().unwrap()),
+            made.json(),
+        )
+    };
+    let (runner, shown) = scoped("admin", json!(["tools:run", "tools:run"])).await;
+    assert_eq!(shown["scopes"], json!(["tools:run"]));
+    assert_eq!(runner.executes(&tool, json!({})).await.status(), 200);
+    for refused in [
+        runner.get(&tool.path()).await,
+        runner.delete(&tool.saved_path()).await,
+        runner.get("/api/v1/secrets").await,
+        runner.post("/mcp", &json!({})).await,
+        runner.post(path, &json!({ "name": "more" })).await,
+    ] {
+        assert_eq!(refused.status(), 403, "{}", refused.text());
+        assert_eq!(refused.code(), "scope_required");
+    }
+    // A scope gives nothing that the role does not.
+    let (viewer, _) = scoped("viewer", json!(["tools:run"])).await;
+    let refused = viewer.executes(&tool, json!({})).await;
+    assert_eq!(refused.code(), "role_required", "{}", refused.text());
+    let listed = app.admin().get(path).await.json();
+    assert_eq!(listed["keys"][0]["scopes"], json!(["tools:run"]));
+
+    // A key makes no key that may more than itself.
+    let (maker, _) = scoped("admin", json!(["keys:write", "tools:run"])).await;
+    for (scopes, status) in [
+        (json!([]), 403),
+        (json!(["tools:write"]), 403),
+        (json!(["tools:run", "secrets:write"]), 403),
+        (json!(["tools:run"]), 201),
+    ] {
+        let body = json!({ "name": "child", "scopes": scopes });
+        let made = maker.post(path, &body).await;
+        assert_eq!(made.status(), status, "{scopes}: {}", made.text());
+    }
+    let unknown = json!({ "name": "x", "scopes": ["tools:run", "tools:rnu"] });
+    let unknown = alice.post(path, &unknown).await;
+    assert_eq!(unknown.status(), 400, "{}", unknown.text());
+    let fault = unknown.json()["errors"][0].clone();
+    assert_eq!(fault["pointer"], "/scopes/1");
+    assert_eq!(fault["hint"], "did you mean \"tools:run\"?");
+}
+
+#[tokio::test]
 async fn what_is_no_key_is_refused() {
     let (_app, alice, _) = TestApp::with_two_workspaces().await;
     let good = json!({ "name": "ci" });

@@ -30,6 +30,7 @@ async fn key(stand: &Stand, caller: &Caller, role: Role) -> (keys::Key, String) 
         prefix: &made.prefix,
         hash: &made.hash,
         role,
+        scopes: &[],
         expires_at: None,
     };
     let stored = keys::insert(&mut tx, &row).await.unwrap();

@@ -29,6 +29,7 @@ async fn key(database: &Database, maker: &Persona, role: Role, hash: u8) -> keys
             prefix: "dtk_abc",
             hash: &[hash; 32],
             role,
+            scopes: &[],
             expires_at: None,
         },
     )
@@ -159,6 +160,7 @@ async fn a_key_acts_as_its_maker_capped_in_its_workspace() {
         id: made.id,
         workspace_id: alice.workspace,
         role: Role::Viewer,
+        scopes: Vec::new(),
     };
     for selector in [
         None,
@@ -207,6 +209,7 @@ async fn claims_narrow_and_never_widen() {
             id: ApiKeyId(Uuid::now_v7()),
             workspace_id,
             role: Role::Admin,
+            scopes: Vec::new(),
         }),
         ..alice.principal.clone()
     };
@@ -288,6 +291,7 @@ async fn nobody_gives_a_key_more_than_they_have() {
                 prefix: "dtk_abc",
                 hash: &[3; 32],
                 role: wanted,
+                scopes: &[],
                 expires_at: None,
             },
         )

@@ -1,5 +1,7 @@
 //! In every table there is a row of alice's, and nobody but her workspace's people sees or touches it.
 
+use domain::caller::Role;
+
 use crate::cluster::{Database, Persona, cluster, column};
 
 const SEED: &str = include_str!("seed.sql");
@@ -99,6 +101,45 @@ async fn a_neighbour_removes_no_row_of_any_table() {
             "{table}: {gone:?}"
         );
     }
+}
+
+/// What the table of rights says of viewers holds in the database, whatever a program asks it.
+#[tokio::test]
+async fn a_viewer_changes_no_row_of_any_table() {
+    let database = Database::new().await;
+    let alice = database.persona("alice").await;
+    database.sql(SEED);
+    let viewer = database.colleague(&alice, Role::Viewer).await;
+    let user = viewer.principal.user_id;
+    let mut changes = 0;
+    for table in column(&database.sql(TABLES)) {
+        // Their own profile and membership are theirs to change and to end.
+        let others = match table.as_str() {
+            "identity.profiles" => format!("id <> '{user}'"),
+            "identity.memberships" => format!("user_id <> '{user}'"),
+            _ => "true".to_owned(),
+        };
+        let columns = database.sql(&format!(
+            "select a.attname from pg_attribute a
+             where a.attrelid = '{table}'::regclass and a.attnum > 0 and not a.attisdropped
+               and has_column_privilege('authenticated', a.attrelid, a.attnum, 'update')"
+        ));
+        let updates = column(&columns)
+            .into_iter()
+            .map(|name| format!("update {table} set {name} = {name} where {others}"));
+        let delete = format!("delete from {table} where {others}");
+        for statement in updates.chain([delete]) {
+            changes += 1;
+            let counted =
+                format!("with done as ({statement} returning 1) select count(*) from done");
+            let done = ask(&database, "authenticated", Some(&viewer), &counted);
+            assert!(
+                matches!(done.as_deref(), None | Some("0")),
+                "{statement}: {done:?}"
+            );
+        }
+    }
+    assert!(changes > 60, "{changes}");
 }
 
 #[tokio::test]

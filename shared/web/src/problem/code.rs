@@ -98,6 +98,9 @@ codes! {
     RoleRequired = "role_required", 403, "Your role does not allow this",
         "The operation needs a higher role in this workspace than yours (or than your API key's). detail names it.",
         "Ask an admin of the workspace.";
+    ScopeRequired = "scope_required", 403, "The API key's scopes do not allow this",
+        "The API key was made for certain scopes, and the operation is not among them. detail names the one it needs.",
+        "Use a key with that scope (docs/rights.md), or the token of a signed-in person.";
     PersonRequired = "person_required", 403, "A person must do this",
         "The operation belongs to a person's account; an API key acts in one workspace only.",
         "Use the token of a signed-in person.";
@@ -128,6 +131,9 @@ codes! {
     ConversationNotFound = "conversation_not_found", 404, "There is no such conversation",
         "previous_id is not the id of a conversation of this workspace.",
         "Send the id of an answer of POST /api/v1/orchestrate, or leave previous_id out.";
+    InvitationNotFound = "invitation_not_found", 404, "There is no such invitation",
+        "No open invitation of this id is there in this workspace; or, for the one who answers it, none that is for you: for your user id, or for the verified e-mail address of your token.",
+        "GET /api/v1/invitations lists yours. Sign in with the address that was invited, or ask for a new invitation.";
     MethodNotAllowed = "method_not_allowed", 405, "The route has no such method",
         "The path exists, but not with this method. The header Allow lists those it has.",
         "Use one of them.";
@@ -170,6 +176,15 @@ codes! {
     NothingToVerify = "nothing_to_verify", 409, "There is no connection to test",
         "The tool does not say how its connection is tested.",
         "Write api.auth.verify: { \"path\": \"…\" } with a path that only a valid credential may get.";
+    LastOwner = "last_owner", 409, "The workspace needs an owner",
+        "The last owner of a workspace can neither leave nor become something less.",
+        "Make somebody else an owner first (PATCH …/members/{user_id}), or delete the workspace.";
+    AlreadyMember = "already_member", 409, "The person is a member already",
+        "Whoever is invited is in the workspace.",
+        "Change the role with PATCH …/members/{user_id}.";
+    InvitationOver = "invitation_over", 409, "The invitation is over",
+        "It has expired, was taken back, was answered before, or whoever invited may not any more. detail says which.",
+        "Ask an admin of the workspace for a new one.";
     SecretBusy = "secret_busy", 409, "The secret is being changed",
         "Another request is storing, changing or deleting this secret, or was killed while it did less than half a minute ago.",
         "Try again in half a minute.";

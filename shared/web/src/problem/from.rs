@@ -12,6 +12,9 @@ impl From<persistence::Error> for Problem {
         use persistence::Error;
         match error {
             Error::Unavailable(_) => unavailable(Code::DatabaseUnavailable, &error),
+            Error::Conflict { .. } if error.is_conflict_on(persistence::members::LAST_OWNER) => {
+                Self::new(Code::LastOwner, "the last owner cannot leave")
+            }
             Error::Conflict { .. } => {
                 Self::new(Code::AlreadyExists, "something of this name exists")
             }
@@ -260,6 +263,13 @@ mod tests {
         };
         assert_eq!(status(down()), (503, "database_unavailable"));
         assert_eq!(status(Database::Forbidden), (403, "forbidden"));
+        for (constraint, code) in [
+            (persistence::members::LAST_OWNER, "last_owner"),
+            ("workspaces_slug_key", "already_exists"),
+        ] {
+            let constraint = constraint.to_owned();
+            assert_eq!(status(Database::Conflict { constraint }), (409, code));
+        }
         assert_eq!(status(Database::Query("x".into())), (500, "internal"));
         assert_eq!(status(AuthError::MissingToken), (401, "missing_token"));
         assert_eq!(status(AuthError::NoWorkspace), (400, "workspace_required"));
