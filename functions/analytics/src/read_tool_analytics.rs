@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::ids::ToolId;
 use persistence::{Db, analytics};
+use web::openapi::Missing;
 use web::{Allowed, Json, Path, Problem, Query};
 
 use crate::report::ReportView;
@@ -11,13 +12,14 @@ use crate::span::{Format, Wanted, WantedParams};
 
 /// Read a tool's analytics
 ///
-/// Calls, ends, times and kinds of callers, in all and by the hour or day. A tool that was not called, or that there is not, has
-/// zeros: the numbers outlive the tool.
+/// Calls, ends, times and kinds of callers, in all and by the hour or day. The numbers outlive the tool; one that the workspace
+/// neither saved nor ever called is not found.
 #[utoipa::path(
     get, path = "/api/v1/analytics/tools/{tool_id}", operation_id = "read_tool_analytics", tag = "analytics",
     params(("tool_id" = String, Path, description = "Its id.", example = "get_weather"), WantedParams),
     responses(
         (status = 200, description = "The report.", content((ReportView = "application/json"), (String = "text/csv"))),
+        Missing,
     )
 )]
 pub(crate) async fn read_tool_analytics(
@@ -27,9 +29,13 @@ pub(crate) async fn read_tool_analytics(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let (workspace, span) = (caller.workspace_id, wanted.span);
-    let mut tx = db.begin_as(&caller.principal, Some(workspace)).await?;
+    let mut tx = db.snapshot_as(&caller.principal, Some(workspace)).await?;
     let cells = analytics::of_tool(&mut tx, workspace, id.as_str(), span).await?;
+    let known = !cells.is_empty() || analytics::knows(&mut tx, workspace, id.as_str()).await?;
     tx.commit().await?;
+    if !known {
+        return Err(Problem::not_found());
+    }
     let report = ReportView::new(&span, cells);
     Ok(match wanted.format {
         Format::Json => Json(report).into_response(),

@@ -124,7 +124,7 @@ pub(crate) async fn read_workspace_analytics(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let (workspace, span) = (caller.workspace_id, wanted.span);
-    let mut tx = db.begin_as(&caller.principal, Some(workspace)).await?;
+    let mut tx = db.snapshot_as(&caller.principal, Some(workspace)).await?;
     let cells = analytics::of_workspace(&mut tx, workspace, span).await?;
     if wanted.format == Format::Csv {
         tx.commit().await?;

@@ -97,6 +97,12 @@ row! {
 }
 
 row! {
+    struct KnownRow {
+        known: Option<bool>,
+    }
+}
+
+row! {
     struct CountedRow {
         counted: Option<i64>,
     }
@@ -181,6 +187,18 @@ const TOKENS: &str = "
     group by r.model
     order by total_tokens desc, r.model";
 
+const KNOWN: &str = "
+    select exists (select from catalog.tools t where t.workspace_id = $1 and t.id = $2)
+        or exists (select from orchestration.flows f where f.workspace_id = $1 and f.id = $2)
+        or exists (
+            select
+            from orchestration.execution_rollups r
+            where r.workspace_id = $1
+              and r.grain = 'day'
+              and r.tool_id = $2
+        )
+        or exists (select from orchestration.executions e where e.workspace_id = $1 and e.tool_id = $2) as known";
+
 const ROLL_UP: &str = "
     select orchestration.roll_up($1 * interval '1 second', $2) as counted";
 
@@ -189,6 +207,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("analytics::of_tool", OF_TOOL, Authenticated, Cell),
     statement!("analytics::top", TOP, Authenticated, ToolCell),
     statement!("analytics::tokens", TOKENS, Authenticated, ModelTokens),
+    statement!("analytics::knows", KNOWN, Authenticated, KnownRow),
     statement!("analytics::roll_up", ROLL_UP, ServiceRole, CountedRow),
 ];
 
@@ -270,6 +289,15 @@ pub async fn tokens(
             .bind(span.to),
     )
     .await
+}
+
+/// Whether the workspace has or had a tool or flow of this id, or ever called one.
+///
+/// # Errors
+/// The database's.
+pub async fn knows(tx: &mut Tx, workspace: WorkspaceId, tool: &str) -> Result<bool, Error> {
+    let row: KnownRow = tx.one(query_as(KNOWN).bind(workspace.0).bind(tool)).await?;
+    Ok(row.known.unwrap_or_default())
 }
 
 /// Counts what began more than `lag_s` seconds ago and was not counted, about `most` calls; answers how many.

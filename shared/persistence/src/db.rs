@@ -49,6 +49,11 @@ impl fmt::Debug for DatabaseConfig {
     }
 }
 
+/// Each statement of a transaction sees what was committed before it.
+const EACH_STATEMENT: &str = "";
+/// All statements of a transaction see what was committed before the first.
+const ONE_MOMENT: &str = "isolation level repeatable read, read only";
+
 /// The port on which Supabase's pooler is in transaction mode.
 const TRANSACTION_POOLER_PORT: u16 = 6543;
 /// What a statement may take inside a transaction; the login role has the same as its own default.
@@ -155,7 +160,24 @@ impl Db {
         principal: &Principal,
         workspace: Option<WorkspaceId>,
     ) -> Result<Tx, Error> {
-        self.begin("authenticated", &principal.claims(workspace))
+        self.begin(
+            EACH_STATEMENT,
+            "authenticated",
+            &principal.claims(workspace),
+        )
+        .await
+    }
+
+    /// The same, for reading only, and all of its statements see the same moment: what they answer together fits together.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn snapshot_as(
+        &self,
+        principal: &Principal,
+        workspace: Option<WorkspaceId>,
+    ) -> Result<Tx, Error> {
+        self.begin(ONE_MOMENT, "authenticated", &principal.claims(workspace))
             .await
     }
 
@@ -164,7 +186,8 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn begin_anonymous(&self) -> Result<Tx, Error> {
-        self.begin("anon", r#"{"role":"anon"}"#).await
+        self.begin(EACH_STATEMENT, "anon", r#"{"role":"anon"}"#)
+            .await
     }
 
     /// A transaction as the system itself: role `service_role`, which policies let see all tenants.
@@ -173,15 +196,20 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn begin_system(&self) -> Result<Tx, Error> {
-        self.begin("service_role", r#"{"role":"service_role"}"#)
+        self.begin(EACH_STATEMENT, "service_role", r#"{"role":"service_role"}"#)
             .await
     }
 
     /// One round trip. The claims travel as hex digits: whatever stands in them, it is no SQL.
-    async fn begin(&self, role: &'static str, claims: &str) -> Result<Tx, Error> {
+    async fn begin(
+        &self,
+        sees: &'static str,
+        role: &'static str,
+        claims: &str,
+    ) -> Result<Tx, Error> {
         let claims = hex::encode(claims);
         let opening = AssertSqlSafe(format!(
-            "begin; select set_config('role', '{role}', true), \
+            "begin {sees}; select set_config('role', '{role}', true), \
              set_config('request.jwt.claims', convert_from(decode('{claims}', 'hex'), 'UTF8'), true), \
              set_config('statement_timeout', '{STATEMENT_TIMEOUT_MS}', true)"
         ))

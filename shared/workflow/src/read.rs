@@ -70,7 +70,10 @@ impl Flows {
         limit: usize,
     ) -> Result<RunView, FlowError> {
         let workspace = caller.workspace_id;
-        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let mut tx = self
+            .db
+            .snapshot_as(&caller.principal, Some(workspace))
+            .await?;
         let row = run_in(&mut tx, caller, flow, run).await?;
         let most = Most {
             steps: limit,
@@ -113,7 +116,7 @@ impl Flows {
         Ok(domain::flow::mermaid(&defined.flow, Some(&states)))
     }
 
-    /// How a run stood, and then its events behind that number, in order: some may be younger than the state.
+    /// How a run stands, and its events behind that number, in order.
     ///
     /// # Errors
     /// [`FlowError::RunNotFound`]; the database's.
@@ -126,7 +129,10 @@ impl Flows {
         limit: i64,
     ) -> Result<(Watched, Vec<EventRow>), FlowError> {
         let workspace = caller.workspace_id;
-        let mut tx = self.db.begin_as(&caller.principal, Some(workspace)).await?;
+        let mut tx = self
+            .db
+            .snapshot_as(&caller.principal, Some(workspace))
+            .await?;
         let row = run_events::watched(&mut tx, workspace, run)
             .await?
             .filter(|row| row.flow_id.as_deref() == Some(flow.as_str()))

@@ -38,11 +38,11 @@ async fn calls_are_told_at_once_and_to_the_workspace_alone() {
     let hours = report(&alice, &format!("{path}?bucket=hour")).await;
     assert_eq!(hours["series"].as_array().unwrap().len(), 24);
     assert_eq!(hours["calls"], 3);
-    let foreign = report(&bob, &path).await;
-    assert_eq!(
-        (&foreign["calls"], &foreign["errors"]),
-        (&json!(0), &json!([]))
-    );
+    let foreign = bob.get(&format!("/api/v1/analytics/{path}")).await;
+    assert_eq!(foreign.status(), 404);
+    let saved = alice.registers(ToolBuilder::get("/never")).await;
+    let told = report(&alice, &format!("tools/{}", saved.id)).await;
+    assert_eq!((&told["calls"], &told["errors"]), (&json!(0), &json!([])));
 }
 
 #[tokio::test]
