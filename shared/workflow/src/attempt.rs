@@ -509,7 +509,7 @@ fn gone(id: &ToolId) -> Outcome {
     )
 }
 
-fn not_permitted() -> Outcome {
+pub(crate) fn not_permitted() -> Outcome {
     Outcome::failed(
         "not_permitted",
         format!(

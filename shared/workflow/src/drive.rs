@@ -88,13 +88,25 @@ impl Flows {
             self.after(&first.turned, &context).await;
             return Ok(());
         }
-        let known = match self.known(context).await {
-            Ok(known) => Arc::new(known),
+        let flow = match self.flow_of(&context).await {
+            Ok(flow) => flow,
             Err(error) => {
-                self.give_back(run, &first.turned, until, &error).await?;
-                return Err(error);
+                let why = error.to_string();
+                let outcome = |step: &Claimed| match context.caller() {
+                    Some(_) => attempt::later(&why, step.attempt),
+                    // Whoever may not run tools here any more may not read definitions either.
+                    None => attempt::not_permitted(),
+                };
+                return self
+                    .give_back(run, &first.turned, &context, until, outcome)
+                    .await;
             }
         };
+        let known = Arc::new(Known {
+            shown: context.shown(),
+            context,
+            flow,
+        });
         let mut under_way = JoinSet::new();
         let driven = self
             .drive_on(run, known, first, &mut under_way, until)
@@ -209,17 +221,18 @@ impl Flows {
         }
     }
 
-    /// Nothing was sent for the claimed steps, so they are tried again instead of being lost with their leases.
+    /// Nothing was sent for the claimed steps, and this is said of them, so that they are not lost with their leases.
     async fn give_back(
         &self,
         run: Uuid,
         turned: &Turned,
+        context: &RunContext,
         until: Instant,
-        why: &persistence::Error,
+        outcome: impl Fn(&Claimed) -> Outcome,
     ) -> Result<(), persistence::Error> {
         let results = claimed(turned)?.into_iter().map(|step| {
             let result = StepResult {
-                outcome: attempt::later(&why.to_string(), step.attempt),
+                outcome: outcome(&step),
                 step_id: step.step_id,
                 attempt: step.attempt,
                 input: None,
@@ -233,7 +246,13 @@ impl Flows {
             busy: PARALLEL,
             ..Ask::default()
         };
-        self.persistent_turn(run, ask, until).await.map(|_| ())
+        let taken = self.persistent_turn(run, ask, until).await?;
+        self.after(turned, context).await;
+        self.after(&taken.turned, context).await;
+        for (hint, delay) in results.into_iter().filter_map(|result| result.again) {
+            self.send_later(hint, delay).await;
+        }
+        Ok(())
     }
 
     /// Writes results down, again if the database is away for a moment: what a call came to must not be lost.
@@ -289,20 +308,15 @@ impl Flows {
         Ok(Taken { turned, claim })
     }
 
-    /// What all steps of a run share: read once more if the database is away for a moment, for steps wait for it that are claimed.
-    async fn known(&self, context: RunContext) -> Result<Known, persistence::Error> {
-        let flow = match (&context.flow_id, context.flow_version) {
-            (Some(id), Some(version)) => Some(self.definition(&context, id, version).await?),
-            _ => None,
-        };
-        let shown = context.shown();
-        Ok(Known {
-            context,
-            flow,
-            shown,
-        })
+    /// The definition in the run's version; none of a tool's execution.
+    async fn flow_of(&self, context: &RunContext) -> Result<Option<Arc<Flow>>, persistence::Error> {
+        match (&context.flow_id, context.flow_version) {
+            (Some(id), Some(version)) => self.definition(context, id, version).await.map(Some),
+            _ => Ok(None),
+        }
     }
 
+    /// Read again if the database is away for a moment: steps wait for it that are claimed.
     async fn definition(
         &self,
         context: &RunContext,

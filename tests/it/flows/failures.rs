@@ -175,9 +175,9 @@ async fn what_was_done_is_undone_last_things_first() {
     );
 }
 
-#[tokio::test]
-async fn whoever_lost_the_workspace_runs_nothing_any_more() {
-    let (app, alice, _) = TestApp::with_two_workspaces().await;
+/// A member's run goes on after the member left, in the process that began it or in a new one.
+async fn goes_on_without_its_member(in_a_new_process: bool) {
+    let (mut app, mut alice, _) = TestApp::with_two_workspaces().await;
     app.upstream().on("/n", json!({}));
     alice.registers(plain("GET", "/n", "call")).await;
     flow(
@@ -197,6 +197,10 @@ async fn whoever_lost_the_workspace_runs_nothing_any_more() {
         "delete from identity.memberships where user_id = '{}'",
         app.member().user_id()
     ));
+    if in_a_new_process {
+        app = app.restarted().await;
+        alice = app.alice();
+    }
     assert_eq!(
         alice
             .post(&format!("{path}/steps/go/signal"), &json!({}))
@@ -208,6 +212,16 @@ async fn whoever_lost_the_workspace_runs_nothing_any_more() {
     assert_eq!(run["status"], "failed", "{run:#}");
     assert_eq!(run["error"]["error"]["code"], "not_permitted");
     assert_eq!(paths(&app), [""; 0]);
+}
+
+#[tokio::test]
+async fn whoever_lost_the_workspace_runs_nothing_any_more() {
+    goes_on_without_its_member(false).await;
+}
+
+#[tokio::test]
+async fn whoever_lost_the_workspace_runs_nothing_in_a_new_process_either() {
+    goes_on_without_its_member(true).await;
 }
 
 #[tokio::test]
