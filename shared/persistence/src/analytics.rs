@@ -114,7 +114,9 @@ macro_rules! cells {
         concat!(
             "
     with since as (
-        select greatest(orchestration.counted_until(), $3) as at
+        -- An id is made with its call; clocks of two machines may differ a little.
+        select g.at, orchestration.first_id_at(g.at - interval '1 minute') as id
+        from (select greatest(orchestration.counted_until(), $3) as at) as g
     ), cells as (
         select r.tool_id, r.at, r.door, r.outcome, r.bucket, r.calls, r.duration_us
         from orchestration.execution_rollups r
@@ -130,8 +132,7 @@ macro_rules! cells {
             orchestration.duration_bucket(e.duration_us), 1, e.duration_us
         from orchestration.executions e
         where e.workspace_id = $1
-          -- An id is made with its call; clocks of two machines may differ a little.
-          and e.id >= orchestration.first_id_at((select s.at from since s) - interval '1 minute')
+          and e.id >= (select s.id from since s)
           and e.started_at >= (select s.at from since s)
           and e.started_at < $4",
             $of_log,
