@@ -98,7 +98,7 @@ pub const RIGHTS: &[Right] = &[
     of("rename_workspace", "PATCH /api/v1/workspaces/{workspace_id}", Admin, "workspaces:write"),
     of("delete_workspace", "DELETE /api/v1/workspaces/{workspace_id}", Owner, ""),
     of("restore_workspace", "POST /api/v1/workspaces/{workspace_id}/restore", Owner, ""),
-    of("list_members", "GET /api/v1/workspaces/{workspace_id}/members", Viewer, "members:read"),
+    of("list_members", "GET /api/v1/workspaces/{workspace_id}/members", Admin, "members:read"),
     of("invite_member", "POST /api/v1/workspaces/{workspace_id}/members", Admin, "members:write"),
     of("change_member", "PATCH /api/v1/workspaces/{workspace_id}/members/{user_id}", Admin, "members:write"),
     of("remove_member", "DELETE /api/v1/workspaces/{workspace_id}/members/{user_id}", SelfOrAdmin, "members:write"),

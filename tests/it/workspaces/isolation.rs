@@ -47,8 +47,8 @@ async fn a_role_counts_in_its_own_workspace_alone() {
         );
     }
     assert_eq!(in_workspace(&alice, "GET", "/api/v1/tools", "b").await, 404);
-    // Who was let in sees the colleagues of that workspace, and they nothing of the other.
-    assert_eq!(bob.get("/api/v1/workspaces/a/members").await.status(), 200);
+    // Who was let in lists no colleagues as a viewer, and they see nothing of the other workspace.
+    assert_eq!(bob.get("/api/v1/workspaces/a/members").await.status(), 403);
     assert_eq!(
         alice.get("/api/v1/workspaces/b/members").await.status(),
         404

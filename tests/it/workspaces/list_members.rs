@@ -8,7 +8,7 @@ use crate::walk::{texts, walk};
 #[tokio::test]
 async fn shows_everybody_with_their_role_page_by_page() {
     let (app, alice, bob) = TestApp::with_two_workspaces().await;
-    let listed = app.viewer().get(MEMBERS).await;
+    let listed = app.admin().get(MEMBERS).await;
     assert_eq!(listed.status(), 200, "{}", listed.text());
     let listed = listed.json();
     let members = listed["members"].as_array().unwrap();
@@ -19,5 +19,6 @@ async fn shows_everybody_with_their_role_page_by_page() {
     assert_eq!(members[0]["email"], "alice@example.com");
     let walked = walk(&alice, MEMBERS, "members", 1).await;
     assert_eq!(&walked, members);
+    assert_eq!(app.member().get(MEMBERS).await.status(), 403);
     assert_eq!(bob.get(MEMBERS).await.status(), 404);
 }
