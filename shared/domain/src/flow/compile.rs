@@ -24,11 +24,11 @@ pub(super) struct Compiled {
     pub(super) reads: Vec<Read>,
 }
 
-/// Makes an expression ready to run.
+/// Makes an expression ready to run; `keeps`: it stays compiled once it ran.
 ///
 /// # Errors
 /// What is wrong with it, and where in it.
-pub(super) fn compile(source: &str) -> Result<Compiled, Problem> {
+pub(super) fn compile(source: &str, keeps: bool) -> Result<Compiled, Problem> {
     bounded(source)?;
     let trimmed = source.trim();
     if trimmed.is_empty() {
@@ -64,7 +64,7 @@ pub(super) fn compile(source: &str) -> Result<Compiled, Problem> {
     only_roots(&compiled)?;
     let paths: Vec<Path> = reads.iter().map(|read| read.path.clone()).collect();
     Ok(Compiled {
-        expression: Expression::program(trimmed, Program::new(&guarded.source, paths)),
+        expression: Expression::program(trimmed, Program::new(&guarded.source, paths, keeps)),
         reads,
     })
 }

@@ -31,8 +31,9 @@ enum Kind {
 pub(super) struct Program {
     /// With its checks; it was compiled once before, to see whether it can be.
     guarded: String,
-    /// Compiled when it first runs.
+    /// Compiled when it first runs, and kept if it may be.
     inner: OnceLock<Inner<'static, 'static>>,
+    keeps: bool,
     paths: Vec<Path>,
     /// What is handed to it.
     shape: Vec<(Root, Shape)>,
@@ -68,7 +69,7 @@ impl Shape {
 }
 
 impl Program {
-    pub(super) fn new(guarded: &str, paths: Vec<Path>) -> Self {
+    pub(super) fn new(guarded: &str, paths: Vec<Path>, keeps: bool) -> Self {
         let mut shape: Vec<(Root, Shape)> = Vec::new();
         for path in &paths {
             let index = match shape.iter().position(|(root, _)| *root == path.root) {
@@ -85,6 +86,7 @@ impl Program {
         Self {
             guarded: format!("({guarded})|{COST}"),
             inner: OnceLock::new(),
+            keeps,
             paths,
             shape,
         }
@@ -109,6 +111,12 @@ impl Expression {
     /// Whether it does more than to name a value.
     pub(super) const fn is_program(&self) -> bool {
         matches!(self.kind, Kind::Program(_))
+    }
+
+    /// Whether it is held compiled.
+    #[cfg(test)]
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(&self.kind, Kind::Program(program) if program.inner.get().is_some())
     }
 
     /// As it was written, without its braces.
@@ -143,21 +151,27 @@ impl Expression {
 impl Program {
     fn run(&self, reader: &mut Reader<'_>) -> Result<InnerValue, String> {
         let handed = reader.handed(&self.shape)?;
-        match self.compiled()?.eval(handed) {
+        match self.evaluated(handed)? {
             Ok(pair) => self.value_of(&pair, reader),
             Err(error) if is_undefined(&error) => Err(self.undefined(reader)),
             Err(error) => Err(reason(&error)),
         }
     }
 
-    fn compiled(&self) -> Result<&Inner<'static, 'static>, String> {
+    fn evaluated(
+        &self,
+        handed: InnerValue,
+    ) -> Result<Result<InnerValue, minijinja::Error>, String> {
         if let Some(inner) = self.inner.get() {
-            return Ok(inner);
+            return Ok(inner.eval(handed));
         }
         let compiled = environment()
             .compile_expression_owned(self.guarded.clone())
             .map_err(|error| reason(&error))?;
-        Ok(self.inner.get_or_init(|| compiled))
+        if !self.keeps {
+            return Ok(compiled.eval(handed));
+        }
+        Ok(self.inner.get_or_init(|| compiled).eval(handed))
     }
 
     /// The value out of a value and its cost, which goes to the account of the rendering.

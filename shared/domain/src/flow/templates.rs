@@ -17,8 +17,8 @@ use crate::walk::{At, Faults};
 /// Expressions of one flow at most.
 const MOST_EXPRESSIONS: usize = 50_000;
 
-/// Different expressions of one flow that do more than to name a value, at most: each holds some ten kilobytes once it ran.
-const MOST_PROGRAMS: usize = 2_000;
+/// Expressions of one flow that stay compiled once they ran: each holds some ten kilobytes. Further ones are compiled each time.
+pub(super) const MOST_KEPT: usize = 2_000;
 
 /// Levels of a template at most.
 const MOST_LEVELS: usize = 64;
@@ -227,20 +227,13 @@ impl<'v> Templates<'v> {
             return Err(problem.hint("divide it into flows that run one another"));
         }
         if !self.known.contains_key(source) {
-            let Compiled { expression, reads } = compile(source).map_err(|mut problem| {
-                problem.at += begin;
-                problem
-            })?;
+            let keeps = self.programs < MOST_KEPT;
+            let Compiled { expression, reads } =
+                compile(source, keeps).map_err(|mut problem| {
+                    problem.at += begin;
+                    problem
+                })?;
             self.programs += usize::from(expression.is_program());
-            if self.programs > MOST_PROGRAMS {
-                let message = format!(
-                    "a flow has at most {MOST_PROGRAMS} different expressions that do more than to name a value"
-                );
-                let problem = Problem::new(begin, "too_large", message);
-                return Err(
-                    problem.hint("compute over lists with for_each, or in a flow of its own")
-                );
-            }
             let paths = reads.into_iter().map(|Read { path, at, .. }| (path, at));
             let entry = (expression, paths.collect());
             self.known.insert(source.to_owned(), entry);

@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use super::super::template::Node;
+use super::super::templates::MOST_KEPT;
 use super::*;
 
 /// A quarter of what a worker's thread has.
@@ -192,20 +194,36 @@ fn expanded(step: &Value, world: &World) -> Result<Work, String> {
     work(flow.step("x").unwrap(), &world.scope()).map_err(|error| error.to_string())
 }
 
-#[test]
-fn what_a_saved_flow_holds_is_bounded() {
-    let different = |count: usize| {
-        let texts = (0..count).map(|n| json!(format!("{{{{ input.a + {n} }}}}")));
-        computing(&texts.collect())
+/// Expressions of a transform that are held compiled.
+fn kept(flow: &Flow) -> usize {
+    let Action::Transform(Template(Node::Array(nodes))) = &flow.step("x").unwrap().action else {
+        panic!("no list of expressions");
     };
-    assert!(told(&different(2_000)).is_empty());
-    let at = ("/steps/2/transform/2000".to_owned(), "too_large");
-    assert_eq!(told(&different(2_001)), [at]);
-    // The same one counts once, and one that names a value not at all.
-    let same = Value::Array(vec![json!("{{ input.a + 1 }}"); 3_000]);
-    assert!(told(&computing(&same)).is_empty());
-    let names = (0..3_000).map(|n| json!(format!("{{{{ input.a{n} }}}}")));
-    assert!(told(&computing(&names.collect())).is_empty());
+    let held = |node: &&Node| matches!(node, Node::Whole(expression) if expression.is_kept());
+    nodes.iter().filter(held).count()
+}
+
+#[test]
+fn what_a_flow_holds_is_bounded() {
+    let texts: Vec<Value> = (0..MOST_KEPT + 500)
+        .map(|n| json!(format!("{{{{ input.a + {n} }}}}")))
+        .collect();
+    let flow = read(&of(&json!([{ "id": "x", "transform": texts }]))).unwrap();
+    // A workspace's flows that nobody runs hold nothing.
+    assert_eq!(kept(&flow), 0);
+    let world = World::new(json!({ "a": 1 }));
+    for _ in 0..2 {
+        let Work::Done(Value::Array(values)) =
+            work(flow.step("x").unwrap(), &world.scope()).unwrap()
+        else {
+            panic!("it is no transform");
+        };
+        assert_eq!(
+            (&values[0], &values[MOST_KEPT + 499]),
+            (&json!(1), &json!(MOST_KEPT + 500))
+        );
+        assert_eq!(kept(&flow), MOST_KEPT);
+    }
 }
 
 #[test]
