@@ -161,7 +161,7 @@ fn top_tools(cells: Vec<ToolCell>) -> Vec<TopToolView> {
             calls: (&tally).into(),
         })
         .collect();
-    tools.sort_by(|one, other| other.calls.calls.cmp(&one.calls.calls));
+    tools.sort_by_key(|tool| std::cmp::Reverse(tool.calls.calls));
     tools
 }
 

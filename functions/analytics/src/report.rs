@@ -148,7 +148,7 @@ impl ReportView {
             .into_iter()
             .map(|(code, calls)| ErrorCount { code, calls })
             .collect();
-        errors.sort_by(|one, other| other.calls.cmp(&one.calls));
+        errors.sort_by_key(|error| std::cmp::Reverse(error.calls));
         let nothing = Tally::default();
         let series = lines(span).map(|at| LineView {
             at,
