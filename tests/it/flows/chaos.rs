@@ -1,8 +1,9 @@
-//! Workers that are killed at every point of their work, a queue that cannot be trusted, a database that cuts connections: all
-//! that was promised holds all the same.
+//! Workers that are killed at every point of their work, a queue that cannot be trusted, a database that cuts connections and
+//! crashes: all that was promised holds all the same.
 //!
-//! `FLOW_CHAOS=long` has 300 runs and 600 kills, `FLOW_CHAOS_SEED` another luck. The cluster belongs to all tests of this process
-//! and is not restarted; what a restart does to a worker, cut connections do as well.
+//! `FLOW_CHAOS=long` has 300 runs and 600 kills, `FLOW_CHAOS_SEED` another luck. The cluster belongs to all tests of this process,
+//! so it crashes in the long form alone, which is to be run by itself: one of its processes is killed, and it recovers what was
+//! committed.
 
 mod chance;
 mod lane;
@@ -26,7 +27,7 @@ use self::points::{Kills, Surroundings};
 use self::queue::Queue;
 use self::scene::{Effects, FLOWS};
 use super::invariants::violations;
-use super::session::Session;
+use super::session::{Rows, Session};
 
 const QUEUE_URL: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/flows";
 /// Workers at the same time.
@@ -38,6 +39,8 @@ const OPEN: usize = 16;
 struct Measure {
     runs: usize,
     kills: usize,
+    /// The database crashes each so many tenths of a second.
+    crashes: Option<u64>,
     seed: u64,
 }
 
@@ -46,11 +49,16 @@ fn measure() -> Measure {
     let seed = seed
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(20_251_129);
-    let (runs, kills) = match std::env::var("FLOW_CHAOS").as_deref() {
-        Ok("long") => (300, 600),
-        _ => (40, 60),
+    let (runs, kills, crashes) = match std::env::var("FLOW_CHAOS").as_deref() {
+        Ok("long") => (300, 600, Some(80)),
+        _ => (40, 60, None),
     };
-    Measure { runs, kills, seed }
+    Measure {
+        runs,
+        kills,
+        crashes,
+        seed,
+    }
 }
 
 /// Time passes faster than the clock says: what nobody took for a while is due, and leases of the dead are over. A lease that is
@@ -78,11 +86,56 @@ const CUT: &str = "
     order by random()
     limit 1";
 
+/// What tests do without, a database that crashes must not: that what is committed is written. For connections made from now on.
+const COMMITS_LAST: &str = "
+    do $$ begin execute format('alter database %I set synchronous_commit = on', current_database()); end $$;
+    select pg_terminate_backend(a.pid)
+    from pg_stat_activity a
+    where a.datname = current_database()
+      and a.usename = 'authenticator'";
+
+const SOMEBODY: &str = "
+    select a.pid
+    from pg_stat_activity a
+    where a.datname = current_database()
+      and a.usename = 'authenticator'
+    order by random()
+    limit 1";
+
+/// Kills a process of the database, which ends all others and recovers.
+fn crashes(name: &str) -> usize {
+    let somebody = patiently(name, SOMEBODY);
+    let Some(pid) = single(&somebody) else {
+        return 0;
+    };
+    let killed = std::process::Command::new("kill")
+        .args(["-9", pid])
+        .status();
+    usize::from(killed.is_ok_and(|status| status.success()))
+}
+
+/// Rows of statements, again while the database recovers.
+fn patiently(name: &str, statements: &str) -> Rows {
+    for _ in 0..1_000 {
+        match testkit::cluster().sql(name, statements) {
+            Ok(rows) => return rows.rows,
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+    testkit::cluster().sql(name, statements).unwrap().rows
+}
+
+/// The first value.
+fn single(rows: &Rows) -> Option<&str> {
+    rows.first()?.first()?.as_deref()
+}
+
 /// What the storm did besides killing workers.
 #[derive(Debug, Default)]
 struct Storm {
     started: usize,
     cuts: usize,
+    restarts: usize,
     recovered: usize,
     resent: usize,
 }
@@ -104,7 +157,7 @@ async fn chaotic_app(queue: &Queue) -> TestApp {
 }
 
 /// Starts runs, cuts connections, lets time pass and sweeps, until there were enough of all and every run has ended.
-async fn storms(app: &TestApp, measure: &Measure, kills: &Kills) -> Storm {
+async fn storms(app: &TestApp, name: &str, measure: &Measure, kills: &Kills) -> Storm {
     let alice = app.alice();
     let flows = app
         .rooms()
@@ -115,17 +168,20 @@ async fn storms(app: &TestApp, measure: &Measure, kills: &Kills) -> Storm {
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     for round in 0_u64.. {
         tick.tick().await;
-        app.sql(TIME_PASSES);
+        patiently(name, TIME_PASSES);
         // A cut connection of our own is one of those that the sweep must bear.
         if let Ok(swept) = flows.sweep().await {
             storm.recovered += swept.recovered;
             storm.resent += swept.resent;
         }
         if round % 12 == 11 {
-            storm.cuts += app.sql(CUT).rows.len();
+            storm.cuts += patiently(name, CUT).len();
+        }
+        if measure.crashes.is_some_and(|each| round % each == each - 1) {
+            storm.restarts += crashes(name);
         }
         let open = "select count(*) from orchestration.runs where finished_at is null and parent_run_id is null";
-        let open: usize = app.sql(open).single().unwrap().parse().unwrap();
+        let open: usize = single(&patiently(name, open)).unwrap().parse().unwrap();
         let killed: usize = kills.lock().unwrap().values().sum();
         let killed_everywhere = kills.lock().unwrap().len() == points::Point::ALL.len();
         let enough = storm.started >= measure.runs && killed >= measure.kills && killed_everywhere;
@@ -164,6 +220,9 @@ async fn what_was_promised_holds_whoever_dies() {
     let (head, rest) = url.split_once("?host=").unwrap();
     let name = head.rsplit('/').next().unwrap();
     let socket = Path::new(rest.split('&').next().unwrap()).join(".s.PGSQL.5432");
+    if measure.crashes.is_some() {
+        app.sql(COMMITS_LAST);
+    }
     let mut lanes = JoinSet::new();
     for worker in workers {
         let place = (app.config(), socket.clone(), name);
@@ -172,7 +231,7 @@ async fn what_was_promised_holds_whoever_dies() {
     }
     // A lane that breaks breaks the test; else they end when the queue is closed.
     let storm = tokio::select! {
-        storm = storms(&app, &measure, &kills) => storm,
+        storm = storms(&app, name, &measure, &kills) => storm,
         Some(ended) = lanes.join_next() => panic!("a lane ended: {ended:?}"),
     };
     queue.close();
@@ -194,7 +253,7 @@ async fn what_was_promised_holds_whoever_dies() {
         count("select count(*) from orchestration.step_attempts"),
     );
     eprintln!(
-        "{storm:?}, effects {}, messages {:?}, restarts 0",
+        "{storm:?}, effects {}, messages {:?}",
         effects.len(),
         queue.figures()
     );
