@@ -18,8 +18,8 @@ async fn report(persona: &Persona, path_and_query: &str) -> Value {
     answered.json()
 }
 
-/// So many calls of a tool, spread evenly over the days before today, each of them somewhat longer than the last: a tenth failed,
-/// half came through each of two doors.
+/// So many calls of a tool, spread evenly over whole days that ended at least an hour ago, each of them somewhat longer than the
+/// last: a tenth failed, half came through each of two doors.
 fn logged(persona: &Persona, tool: &str, calls: u32, days: u32) -> String {
     let workspace = persona.workspace_id();
     format!(
@@ -31,7 +31,7 @@ fn logged(persona: &Persona, tool: &str, calls: u32, days: u32) -> String {
              '{tool}', 1, case s.i % 2 when 0 then 'rest' else 'mcp' end, s.i % 10 <> 0,
              case when s.i % 10 = 0 then 'upstream_5xx' end, '{{}}', s.at, 1000 + s.i * 10
          from (
-             select i, date_trunc('day', now(), 'UTC') - interval '1 second'
+             select i, date_trunc('day', now() - interval '1 hour', 'UTC') - interval '1 second'
                  - i * interval '1 day' * {days} / {calls} as at
              from generate_series(0, {calls} - 1) as i
          ) as s"
