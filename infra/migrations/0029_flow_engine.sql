@@ -231,6 +231,18 @@ $$;
 create function orchestration.rows_of(t orchestration.turn, steps text[]) returns tid[]
 language plpgsql as $$
 begin
+    -- In a chain it is one step or none, which needs no join.
+    if cardinality(steps) = 0 then
+        return '{}';
+    elsif cardinality(steps) = 1 then
+        return array(
+            select s.ctid
+            from orchestration.run_steps s
+            where s.workspace_id = t.workspace_id
+              and s.run_id = t.run_id
+              and s.step_id = steps[1]
+        );
+    end if;
     return array(
         select x.row
         from unnest(steps) as w (step_id)
@@ -948,12 +960,16 @@ begin
             t := orchestration.stop_steps(t);
         end if;
     end if;
-    t.ready := array(
-        select r.step_id
-        from unnest(t.ready) with ordinality as r (step_id, n)
-        where r.step_id <> all (mine)
-        order by r.n
-    );
+    if cardinality(mine) = cardinality(t.ready) then
+        t.ready := '{}';
+    else
+        t.ready := array(
+            select r.step_id
+            from unnest(t.ready) with ordinality as r (step_id, n)
+            where r.step_id <> all (mine)
+            order by r.n
+        );
+    end if;
     if cardinality(mine) = 0 then
         return;
     end if;

@@ -94,12 +94,16 @@ end
 $$;
 
 -- What two turns owe; either may be null.
-create function orchestration.both_owed(one json, other json) returns json language sql immutable as $$
-    select case
-        when one is null then other
-        when other is null then one
-        else (select json_agg(o.value) from (select * from json_array_elements(one) union all select * from json_array_elements(other)) as o (value))
-    end
+create function orchestration.both_owed(one json, other json) returns json language plpgsql immutable as $$
+begin
+    if one is null or other is null then
+        return coalesce(one, other);
+    end if;
+    return (
+        select json_agg(o.value)
+        from (select * from json_array_elements(one) union all select * from json_array_elements(other)) as o (value)
+    );
+end
 $$;
 
 -- Cancels a run and the runs below it; answers what to send. The caller holds no lock on a run below it. A run that is failing or
