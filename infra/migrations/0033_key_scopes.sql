@@ -6,7 +6,7 @@ alter table identity.api_keys add constraint api_keys_scopes check (
 );
 
 drop function identity.enter_with_key(bytea, text);
--- As before, with the key's scopes.
+-- As before, with the key's scopes and without workspaces that are deleted.
 create function identity.enter_with_key(
     key_hash bytea, selector text,
     out outcome text, out workspace_id uuid, out role text, out catalog_revision bigint,
