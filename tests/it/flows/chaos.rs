@@ -103,8 +103,8 @@ const SOMEBODY: &str = "
     limit 1";
 
 /// Kills a process of the database, which ends all others and recovers.
-fn crashes(name: &str) -> usize {
-    let somebody = patiently(name, SOMEBODY);
+async fn crashes(name: &str) -> usize {
+    let somebody = patiently(name, SOMEBODY).await;
     let Some(pid) = single(&somebody) else {
         return 0;
     };
@@ -115,11 +115,11 @@ fn crashes(name: &str) -> usize {
 }
 
 /// Rows of statements, again while the database recovers.
-fn patiently(name: &str, statements: &str) -> Rows {
-    for _ in 0..1_000 {
+async fn patiently(name: &str, statements: &str) -> Rows {
+    for _ in 0..100_000 {
         match testkit::cluster().sql(name, statements) {
             Ok(rows) => return rows.rows,
-            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            Err(_) => tokio::task::yield_now().await,
         }
     }
     testkit::cluster().sql(name, statements).unwrap().rows
@@ -168,20 +168,23 @@ async fn storms(app: &TestApp, name: &str, measure: &Measure, kills: &Kills) -> 
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     for round in 0_u64.. {
         tick.tick().await;
-        patiently(name, TIME_PASSES);
+        patiently(name, TIME_PASSES).await;
         // A cut connection of our own is one of those that the sweep must bear.
         if let Ok(swept) = flows.sweep().await {
             storm.recovered += swept.recovered;
             storm.resent += swept.resent;
         }
         if round % 12 == 11 {
-            storm.cuts += patiently(name, CUT).len();
+            storm.cuts += patiently(name, CUT).await.len();
         }
         if measure.crashes.is_some_and(|each| round % each == each - 1) {
-            storm.restarts += crashes(name);
+            storm.restarts += crashes(name).await;
         }
         let open = "select count(*) from orchestration.runs where finished_at is null and parent_run_id is null";
-        let open: usize = single(&patiently(name, open)).unwrap().parse().unwrap();
+        let open: usize = single(&patiently(name, open).await)
+            .unwrap()
+            .parse()
+            .unwrap();
         let killed: usize = kills.lock().unwrap().values().sum();
         let killed_everywhere = kills.lock().unwrap().len() == points::Point::ALL.len();
         let enough = storm.started >= measure.runs && killed >= measure.kills && killed_everywhere;
