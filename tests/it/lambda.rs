@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use testkit::{OAuthProvider, TestApp, ToolBuilder};
 
 /// Every operation in an order in which each finds what it needs.
-const JOURNEY: [(&str, &str); 78] = [
+const JOURNEY: [(&str, &str); 95] = [
     ("system", "health"),
     ("system", "docs"),
     ("system", "docs_asset"),
@@ -47,6 +47,7 @@ const JOURNEY: [(&str, &str); 78] = [
     ("tools", "list"),
     ("tools", "read"),
     ("tools", "preview"),
+    ("tools", "test"),
     ("tools", "verify"),
     ("tools", "execute"),
     ("secrets", "list_audit"),
@@ -63,6 +64,8 @@ const JOURNEY: [(&str, &str); 78] = [
     ("flows", "revise"),
     ("flows", "versions"),
     ("flows", "restore"),
+    ("marketplace", "publish_flow"),
+    ("marketplace", "withdraw_flow"),
     ("flows", "execute"),
     ("flows", "list_runs"),
     ("flows", "read_run"),
@@ -92,12 +95,35 @@ const JOURNEY: [(&str, &str); 78] = [
     ("orchestrate", "revise_prompt"),
     ("orchestrate", "list_prompt_versions"),
     ("orchestrate", "restore_prompt"),
+    ("marketplace", "publish_prompt"),
+    ("marketplace", "withdraw_prompt"),
     ("orchestrate", "retire_prompt"),
+    ("marketplace", "publish_tool"),
+    ("marketplace", "browse"),
+    ("marketplace", "read_publication"),
+    ("marketplace", "install"),
+    ("marketplace", "list_installs"),
+    ("marketplace", "read_install"),
+    ("marketplace", "bind_install"),
+    ("marketplace", "update_install"),
+    ("marketplace", "review"),
+    ("marketplace", "list_reviews"),
+    ("marketplace", "take_back_review"),
+    ("marketplace", "withdraw_tool"),
     ("analytics", "list_executions"),
     ("analytics", "read_tool_analytics"),
     ("analytics", "read_workspace_analytics"),
     ("analytics", "read_execution"),
 ];
+
+/// The event of a call, as one of what was installed.
+fn run_installed(event: &mut Value) {
+    let path = "/api/v1/tools/installed_weather/execute";
+    event["path"] = path.into();
+    event["requestContext"]["path"] = format!("/prod{path}").into();
+    event["pathParameters"]["tool_id"] = "installed_weather".into();
+    event["body"] = json!({ "input": { "city": "SF" } }).to_string().into();
+}
 
 /// A consent: each operation needs what the one before it brought, and a provider in between.
 const CONSENT: [(&str, &str); 6] = [
@@ -113,6 +139,11 @@ const CONSENT: [(&str, &str); 6] = [
 async fn every_operation_answers_as_over_http() {
     let mut scene = Scene::with_weather().await;
     for (group, verb) in JOURNEY {
+        if verb == "review" {
+            // A review is for those who ran it.
+            let ran = scene.both("tools", "execute", run_installed).await;
+            assert_eq!(ran.status, 200, "{ran:?}");
+        }
         let told = scene.both(group, verb, |_| {}).await;
         assert!(
             (200..300).contains(&told.status),
@@ -318,6 +349,7 @@ async fn says_what_is_wrong_with_its_configuration() {
         "secrets",
         "workspaces",
         "analytics",
+        "marketplace",
         "flow-worker",
     ] {
         let variables = [

@@ -25,6 +25,7 @@ const ROWS: &[&[&str]] = &[
         "secrets",
         "workspaces",
         "analytics",
+        "marketplace",
         "orchestrate",
         "mcp",
         "flow-worker",

@@ -19,6 +19,7 @@ mod http_limits;
 mod killed;
 mod lambda;
 mod layering;
+mod marketplace;
 mod master_keys;
 mod matrix;
 mod mcp;

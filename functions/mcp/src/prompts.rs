@@ -104,6 +104,7 @@ fn refused(error: PromptError) -> ErrorData {
         }
         error @ (PromptError::Exists { .. }
         | PromptError::Conflict { .. }
+        | PromptError::InstalledCopy
         | PromptError::Database(_)) => broken(&Problem::from(error)),
     }
 }

@@ -10,6 +10,7 @@ mod restore;
 mod retire;
 mod revise;
 mod save;
+mod test;
 mod verify;
 mod versions;
 mod view;
@@ -106,6 +107,7 @@ pub fn routes() -> OpenApiRouter<Tools> {
         .routes(routes!(execute::execute))
         .routes(routes!(preview::preview))
         .routes(routes!(verify::verify))
+        .routes(routes!(test::test))
         .routes(routes!(list_saved::list_saved, save::save))
         .routes(routes!(revise::revise, retire::retire))
         .routes(routes!(versions::versions))

@@ -7,6 +7,7 @@ use auth::Authenticator;
 use axum::Router;
 use executor::Executor;
 use executor::outbound::{Outbound, OutboundConfig};
+use marketplace::Marketplace;
 use mcp::Mcp;
 use orchestrate::Orchestrate;
 use orchestrator::{Agent, Models};
@@ -167,6 +168,12 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         agent,
     };
     let mcp = Mcp::over(config, authenticator.clone(), registry.clone(), flows);
+    let marketplace = Marketplace {
+        authenticator: authenticator.clone(),
+        db: db.clone(),
+        registry: registry.clone(),
+        vault: vault.clone(),
+    };
     let secrets = Secrets {
         db: db.clone(),
         authenticator: authenticator.clone(),
@@ -188,6 +195,7 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         .merge(workspaces::routes().with_state(workspaces))
         .merge(orchestrate::routes().with_state(orchestrate))
         .merge(mcp::routes().with_state(mcp))
+        .merge(marketplace::routes().with_state(marketplace))
         .merge(analytics::routes().with_state(analytics));
     serve_stack(router.into(), &StackConfig::new(&config.cors_origins))
 }

@@ -138,6 +138,7 @@ pub(crate) async fn register_flows(
             )),
             Err(
                 error @ (FlowError::Conflict { .. }
+                | FlowError::InstalledCopy
                 | FlowError::NotFound
                 | FlowError::Catalog(_)
                 | FlowError::Database(_)),

@@ -63,6 +63,7 @@ fn api() -> OpenApi {
         workspaces::routes().into_openapi(),
         orchestrate::routes().into_openapi(),
         mcp::routes().into_openapi(),
+        marketplace::routes().into_openapi(),
         analytics::routes().into_openapi(),
     ])
 }

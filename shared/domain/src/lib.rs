@@ -26,6 +26,7 @@ pub mod output;
 pub mod pages;
 pub mod path;
 pub mod prompt;
+pub mod publication;
 pub mod ranking;
 pub mod reading;
 pub mod request;

@@ -63,6 +63,7 @@ impl From<registry::Error> for ExecuteError {
             | registry::Error::Exists { .. }
             | registry::Error::TakenByFlow
             | registry::Error::BuiltIn(_)
+            | registry::Error::InstalledCopy
             | registry::Error::Conflict { .. }) => {
                 Self::Database(persistence::Error::Corrupt(error.to_string()))
             }

@@ -7,6 +7,8 @@ use sqlx::postgres::PgTypeInfo;
 pub enum RunsAs {
     /// The login role itself: entry functions that choose the role inside.
     Authenticator,
+    /// Nobody in particular: the public.
+    Anonymous,
     /// A signed-in user.
     Authenticated,
     /// The system.
@@ -18,6 +20,7 @@ impl RunsAs {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authenticator => "authenticator",
+            Self::Anonymous => "anon",
             Self::Authenticated => "authenticated",
             Self::ServiceRole => "service_role",
         }
@@ -66,6 +69,10 @@ pub fn statements() -> Vec<Statement> {
         crate::flows::STATEMENTS,
         crate::flow_versions::STATEMENTS,
         crate::prompts::STATEMENTS,
+        crate::publications::STATEMENTS,
+        crate::marketplace::STATEMENTS,
+        crate::installs::STATEMENTS,
+        crate::reviews::STATEMENTS,
         crate::models::STATEMENTS,
         crate::executions::STATEMENTS,
         crate::outputs::STATEMENTS,

@@ -87,6 +87,7 @@ macro_rules! saved {
              exists (
                  select from catalog.publications p
                  where p.workspace_id = t.workspace_id
+                   and p.kind = 'tool'
                    and p.tool_id = t.id
                    and p.withdrawn_at is null
              ) as published,

@@ -31,6 +31,9 @@ pub enum Error {
         /// Its hash.
         hash: String,
     },
+    /// It was installed from the marketplace: only its updates change it.
+    #[error("the tool is an installed copy, which is changed by its updates only")]
+    InstalledCopy,
     /// No such tool or version in the workspace.
     #[error("no such tool")]
     NotFound,

@@ -6,9 +6,9 @@ use domain::canonical;
 use domain::fault::Fault;
 use domain::flow::{self, Flow};
 use domain::ids::ToolId;
-use persistence::Tx;
 use persistence::flows::{self, FlowDocument, FlowVersion, Insert, NewFlow, Revise, SavedFlow};
 use persistence::tools::{CatalogKind, CatalogRow};
+use persistence::{Tx, installs};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -44,6 +44,9 @@ pub enum FlowError {
         /// Its hash.
         hash: String,
     },
+    /// It was installed from the marketplace: only its updates change it.
+    #[error("the flow is an installed copy, which is changed by its updates only")]
+    InstalledCopy,
     /// No such flow or version in the workspace.
     #[error("no such flow")]
     NotFound,
@@ -218,7 +221,7 @@ impl Flows<'_> {
         let mut tx = self.begin(caller).await?;
         match flows::revise(&mut tx, &checked.row(caller), if_match).await? {
             Revise::Done(saved) => {
-                tx.commit().await?;
+                tx.commit().await.map_err(pinned)?;
                 Ok(checked.defined(&saved))
             }
             Revise::Conflict { version, hash } => Err(FlowError::Conflict { version, hash }),
@@ -344,6 +347,14 @@ impl Flows<'_> {
             true => Ok(versions),
             false => Err(FlowError::NotFound),
         }
+    }
+}
+
+/// The rule that an installed copy is changed by its updates only, checked at commit.
+fn pinned(error: persistence::Error) -> FlowError {
+    match error.is_conflict_on(installs::PINNED) {
+        true => FlowError::InstalledCopy,
+        false => error.into(),
     }
 }
 

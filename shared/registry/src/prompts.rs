@@ -5,8 +5,8 @@ use domain::canonical;
 use domain::fault::Fault;
 use domain::ids::PromptId;
 use domain::prompt::{self, Filled, Prompt};
-use persistence::Db;
 use persistence::prompts::{self, Insert, NewPrompt, PromptVersion, Revise, SavedPrompt};
+use persistence::{Db, installs};
 use serde_json::{Map, Value};
 
 use crate::live::Registry;
@@ -36,6 +36,9 @@ pub enum PromptError {
         /// Its hash.
         hash: String,
     },
+    /// It was installed from the marketplace: only its updates change it.
+    #[error("the prompt is an installed copy, which is changed by its updates only")]
+    InstalledCopy,
     /// No such prompt or version in the workspace.
     #[error("no such prompt")]
     NotFound,
@@ -179,7 +182,7 @@ impl Prompts {
         let mut tx = self.begin(caller).await?;
         match prompts::revise(&mut tx, &checked.row(caller, id), if_match).await? {
             Revise::Done(saved) => {
-                tx.commit().await?;
+                tx.commit().await.map_err(pinned)?;
                 Ok(saved)
             }
             Revise::Conflict { version, hash } => Err(PromptError::Conflict { version, hash }),
@@ -326,6 +329,14 @@ impl Prompts {
             version: saved.version,
             hash: saved.hash,
         })
+    }
+}
+
+/// The rule that an installed copy is changed by its updates only, checked at commit.
+fn pinned(error: persistence::Error) -> PromptError {
+    match error.is_conflict_on(installs::PINNED) {
+        true => PromptError::InstalledCopy,
+        false => error.into(),
     }
 }
 

@@ -7,6 +7,7 @@ use domain::fault::Fault;
 use domain::ids::ToolId;
 use domain::schema::Compiled;
 use domain::{canonical, output, request};
+use persistence::installs;
 use persistence::tools::{self, Insert, NewTool, Revise, SavedTool, ToolVersion};
 use serde_json::Value;
 
@@ -163,7 +164,7 @@ impl Registry {
         let row = checked.row(caller, BY_HAND);
         match tools::revise(&mut tx, &row, if_match).await? {
             Revise::Done(saved) => {
-                tx.commit().await?;
+                tx.commit().await.map_err(told)?;
                 Ok(checked.registered(saved))
             }
             Revise::Conflict { version, hash } => Err(Error::Conflict { version, hash }),
@@ -296,10 +297,13 @@ impl Registry {
     }
 }
 
-/// The constraint by which tools and flows share one namespace.
+/// What a constraint that refused the tool says: tools and flows share one namespace, an installed copy is changed by its updates
+/// only.
 fn told(error: persistence::Error) -> Error {
     if error.is_conflict_on("names_pkey") {
         Error::TakenByFlow
+    } else if error.is_conflict_on(installs::PINNED) {
+        Error::InstalledCopy
     } else {
         error.into()
     }

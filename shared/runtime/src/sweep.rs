@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use persistence::{Db, outputs, workspaces};
+use persistence::{Db, installs, outputs, workspaces};
 use vault::{Vault, chain};
 
 /// Rows of the audit that one round links.
@@ -31,6 +31,9 @@ const CONVERSATION_DAYS: i32 = 90;
 const COUNT_AFTER_S: i32 = 20 * 60;
 /// Calls that one round counts, more or less.
 const COUNTED: i64 = 100_000;
+/// How old the numbers of a publication's health may be, in seconds, and of how many one round counts them anew.
+const HEALTH_S: i32 = 15 * 60;
+const HEALTHS: i32 = 100;
 /// Workspaces that one round removes, and executions of theirs beforehand.
 const WORKSPACES: i64 = 1;
 const WORKSPACE_ROWS: i64 = 5_000;
@@ -54,6 +57,8 @@ pub struct Swept {
     pub interrupted: u64,
     /// Calls that were counted into the hours and days of the analytics.
     pub counted: u64,
+    /// Publications whose health was counted anew.
+    pub healths: u64,
     /// Workspaces that were deleted and whose time to be restored is over: they are removed now, or what is in them.
     pub purged: u64,
     /// Chores that failed; why is in the log.
@@ -105,6 +110,8 @@ pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
     swept.forgotten += swept.settle("conversations", old);
     let counted = count(db).await;
     swept.counted = swept.settle("analytics", counted);
+    let healths = healths(db).await;
+    swept.healths = swept.settle("marketplace", healths);
     // Last: what was just done is in the audit too.
     let linked = chain::link(db, LINK).await;
     swept.linked = swept.settle("link", linked);
@@ -142,6 +149,14 @@ async fn count(db: &Db) -> Result<u64, persistence::Error> {
     let counted = persistence::analytics::roll_up(&mut tx, COUNT_AFTER_S, COUNTED).await?;
     tx.commit().await?;
     Ok(counted)
+}
+
+/// Counts anew how well publications do.
+async fn healths(db: &Db) -> Result<u64, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let refreshed = installs::refresh_health(&mut tx, HEALTH_S, HEALTHS).await?;
+    tx.commit().await?;
+    Ok(refreshed)
 }
 
 /// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.

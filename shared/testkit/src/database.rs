@@ -123,6 +123,15 @@ impl TestDatabase {
         self.tenants
     }
 
+    /// The same for statements that are expected to fail.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn try_sql(&self, statements: &str) -> Result<postgres::Rows, String> {
+        let done = cluster().sql(&self.name, statements);
+        done.map_err(|error| error.to_string())
+    }
+
     /// Runs statements as a superuser, past all policies; rows come as text.
     ///
     /// # Panics

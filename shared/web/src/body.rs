@@ -1,5 +1,6 @@
 //! Request bodies: JSON only, at most 1 MB, every field known, every fault told at once.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -26,6 +27,10 @@ const MAX_DRAINED: usize = 8 * MAX_BODY;
 /// A typed body, of a request or of an answer. Take it last: callers are known before it is read.
 #[derive(Clone, Debug)]
 pub struct Json<T>(pub T);
+
+/// A typed body that may be left out: then it is as `{}`.
+#[derive(Clone, Debug)]
+pub struct MaybeJson<T>(pub T);
 
 /// A body that is a document of the caller's own, whatever its members.
 #[derive(Clone, Debug)]
@@ -91,6 +96,31 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
     }
 }
 
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for MaybeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let typed = request.headers().contains_key(CONTENT_TYPE);
+        let is_json = is_json(request.headers());
+        let announced = content_length(request.headers()).unwrap_or(0);
+        if announced > MAX_DRAINED {
+            return Err(too_large());
+        }
+        if typed && !is_json {
+            return Err(untyped());
+        }
+        let bytes = collect(request.into_body(), announced).await?;
+        let value = match bytes.is_empty() {
+            true => Value::Object(Map::new()),
+            false if is_json => domain::json::parse_request(&bytes).map_err(invalid_json)?,
+            false => return Err(untyped()),
+        };
+        Fields::read(value)
+            .map(Self)
+            .map_err(Problem::invalid_request)
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Document {
     type Rejection = Problem;
 
@@ -108,15 +138,18 @@ fn invalid_json(fault: Fault) -> Problem {
 
 async fn read(request: Request) -> Result<Vec<u8>, Problem> {
     if !is_json(request.headers()) {
-        let detail =
-            "the content-type must be application/json (UTF-8), without a content-encoding";
-        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        return Err(untyped());
     }
     let announced = content_length(request.headers()).unwrap_or(0);
     if announced > MAX_DRAINED {
         return Err(too_large());
     }
     collect(request.into_body(), announced).await
+}
+
+fn untyped() -> Problem {
+    let detail = "the content-type must be application/json (UTF-8), without a content-encoding";
+    Problem::new(Code::UnsupportedMediaType, detail)
 }
 
 async fn collect(mut body: Body, announced: usize) -> Result<Vec<u8>, Problem> {
@@ -336,6 +369,20 @@ impl Field for Vec<String> {
             Value::Array(items) => items.into_iter().map(String::from_value).collect(),
             _ => None,
         }
+    }
+}
+
+impl Field for BTreeMap<String, String> {
+    const EXPECTED: &'static str = "an object of texts";
+
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Object(members) = value else {
+            return None;
+        };
+        let texts = members.into_iter();
+        texts
+            .map(|(name, value)| Some((name, String::from_value(value)?)))
+            .collect()
     }
 }
 

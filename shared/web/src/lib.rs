@@ -14,7 +14,9 @@ pub mod problem;
 pub mod query;
 pub mod stack;
 
-pub use body::{Created, Document, Field, Fields, FromFields, Json, NoContent, accepted, json};
+pub use body::{
+    Created, Document, Field, Fields, FromFields, Json, MaybeJson, NoContent, accepted, json,
+};
 pub use caller::{Allowed, AllowedInDeleted, Person, WORKSPACE_HEADER, demand};
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use events::events;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::rights::{Needs, RIGHTS};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
@@ -20,9 +21,6 @@ const DESCRIPTION: &str = "Paste an API, get a safe, tested, versioned AI tool. 
 /// Operations that act in a workspace start with this.
 const API: &str = "/api/v1/";
 
-/// Where providers send browsers back to: nobody is signed in there.
-const CALLBACK: &str = "/api/v1/connections/callback";
-
 /// Operations about a person's own account, in no workspace.
 const ACCOUNT: [&str; 2] = ["/api/v1/workspaces", "/api/v1/invitations"];
 
@@ -35,7 +33,7 @@ pub fn document(parts: Vec<OpenApi>) -> OpenApi {
     }
     for (path, item) in &mut whole.paths.paths {
         for operation in operations(item) {
-            if path.starts_with(API) && path != CALLBACK {
+            if path.starts_with(API) && !is_public(operation) {
                 let account = ACCOUNT.iter().any(|start| path.starts_with(start));
                 add_common(operation, account);
             } else {
@@ -88,7 +86,7 @@ fn base() -> OpenApi {
         .build()
 }
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("system", "Health and documentation."),
     ("tools", "Registering, running and versioning tools."),
     (
@@ -111,6 +109,10 @@ const TAGS: [(&str, &str); 9] = [
     (
         "mcp",
         "The same tools and prompts for clients of the Model Context Protocol.",
+    ),
+    (
+        "marketplace",
+        "What workspaces show to everybody, and copies of it.",
     ),
     ("analytics", "What was executed."),
 ];
@@ -135,6 +137,13 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// Whether nobody has to sign in, by the table of rights.
+fn is_public(operation: &Operation) -> bool {
+    let id = operation.operation_id.as_deref();
+    let right = RIGHTS.iter().find(|right| Some(right.operation) == id);
+    right.is_some_and(|right| matches!(right.needs, Needs::Public | Needs::Link))
 }
 
 fn add_common(operation: &mut Operation, account: bool) {

@@ -70,6 +70,7 @@ impl From<registry::Error> for FlowError {
             | registry::Error::Exists { .. }
             | registry::Error::TakenByFlow
             | registry::Error::BuiltIn(_)
+            | registry::Error::InstalledCopy
             | registry::Error::Conflict { .. }) => {
                 Self::Database(persistence::Error::Corrupt(error.to_string()))
             }

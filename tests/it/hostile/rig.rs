@@ -341,7 +341,19 @@ impl Rig {
              values ('{CONVERSATION}', '{}', 'm', 'p', 'succeeded')",
             self.workspace_id()
         ));
+        let shown = json!({ "id": "furniture-shown", "name": "furniture", "description": "Says hello to whom it is told.",
+                            "template": "Hello" });
+        assert_eq!(self.post("/api/v1/prompts", &shown).await.status, 201);
+        let published = self
+            .post("/api/v1/prompts/furniture-shown/publish", &json!({}))
+            .await;
+        assert_eq!(published.status, 200, "{}", published.text);
         BTreeMap::from([
+            (
+                "publication_id",
+                published.json["id"].as_str().unwrap().to_owned(),
+            ),
+            ("kind", "tool".to_owned()),
             ("conversation_id", CONVERSATION.to_owned()),
             ("user_id", GUEST.to_owned()),
             (

@@ -55,10 +55,12 @@ impl Scene {
                 false => say("It is 18.5 °C in SF."),
             }));
         let mut scene = Self::of(app);
-        for (who, fill) in [
-            (scene.app.alice(), &mut scene.over_http),
-            (scene.app.bob(), &mut scene.by_function),
+        for (who, others, fill) in [
+            (scene.app.alice(), "b_weather_api", &mut scene.over_http),
+            (scene.app.bob(), "a_weather_api", &mut scene.by_function),
         ] {
+            // What the other one publishes.
+            fill.insert("OTHERS", others.to_owned());
             fill.extend(company(&scene.app, &who));
         }
         scene
@@ -118,6 +120,8 @@ pub(super) fn weather() -> ToolBuilder {
     });
     let mapping = json!({ "response_to_output": { "temperature": "temp_c" } });
     let tool = ToolBuilder::get("/weather").id("weather_api");
+    let region = json!({ "region": { "enum": ["eu", "us"], "default": "eu" } });
+    let tool = tool.set("/api/connection_vars", region);
     tool.input(city).output(output).mapping(mapping)
 }
 
@@ -202,6 +206,7 @@ pub(crate) fn variables(config: &runtime::Config) -> Vec<(&'static str, String)>
 fn learn(fill: &mut Fill, verb: &str, body: &Value) {
     let (name, id) = match verb {
         "create" if body["slug"].is_string() => ("NEW_WORKSPACE_ID", &body["id"]),
+        "read_publication" => ("PUBLICATION_HASH", &body["hash"]),
         "invite_member" => ("INVITATION_ID", &body["id"]),
         "create_key" => ("KEY_ID", &body["id"]),
         "execute" if body["run_id"].is_string() => ("RUN_ID", &body["run_id"]),

@@ -152,7 +152,7 @@ async fn the_public_sees_what_is_published_and_nothing_else_of_it() {
     assert_eq!(ask(&database, "anon", None, list), None);
     database.sql("update catalog.publications set withdrawn_at = null");
     let shown = ask(&database, "anon", None, list);
-    assert_eq!(shown.as_deref(), Some("alice-quote 4.00 1"));
+    assert_eq!(shown.as_deref(), Some("alice_quote 4.00 1"));
     let reviews = "select count(*) from registry.marketplace_reviews";
     assert_eq!(ask(&database, "anon", None, reviews).as_deref(), Some("1"));
     for hidden in [

@@ -17,8 +17,9 @@ begin
     insert into catalog.prompts (workspace_id, id, name, version, hash) values (ws, 'hello', 'Hello', 1, digest);
     insert into catalog.prompt_versions (workspace_id, prompt_id, version, hash, document) values (ws, 'hello', 1, digest, '{}');
     insert into catalog.publications (id, workspace_id, tool_id, version, hash, manifest, slug, name, description, withdrawn_at)
-    values (one, ws, 'quote', 1, digest, '{}', 'alice-quote', 'Quote', '', now());
-    insert into catalog.installs (workspace_id, tool_id, publication_id, version, hash) values (ws, 'quote', one, 1, digest);
+    values (one, ws, 'quote', 1, digest, '{}', 'alice_quote', 'Quote', '', now());
+    insert into catalog.installs (workspace_id, tool_id, publication_id, version, hash, local_hash)
+    values (ws, 'quote', one, 1, digest, digest);
     insert into registry.reviews (publication_id, workspace_id, user_id, rating) values (one, ws, alice, 4);
 
     insert into secrets.secret_providers (workspace_id, name, kind) values (ws, 'vault', 'environment');

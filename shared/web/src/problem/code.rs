@@ -89,6 +89,9 @@ codes! {
     ModelEgressBlocked = "model_egress_blocked", 400, "The model server may not be called",
         "The workspace's base_url leads to an address that the egress rules refuse; no connection was made.",
         "Use a public https address, or let the operator list a private server in EGRESS_ALLOW.";
+    PublicationRefused = "publication_refused", 400, "It cannot be published as it is",
+        "What would be public lacks a description, has fixtures that fail, holds a credential, gives orders to models, or calls what cannot be published. errors[] holds every fault with a JSON pointer into the document; those of what it calls begin with /with/ and its id.",
+        "Mend each fault; hint says how. docs/marketplace.md: what is public.";
     MissingToken = "missing_token", 401, "Nobody is signed in",
         "The request has no Authorization header.",
         "Send Authorization: Bearer with a user token or a workspace API key.";
@@ -104,6 +107,9 @@ codes! {
     PersonRequired = "person_required", 403, "A person must do this",
         "The operation belongs to a person's account; an API key acts in one workspace only.",
         "Use the token of a signed-in person.";
+    ReviewRefused = "review_refused", 403, "You cannot review this version",
+        "Nobody in this workspace ran the installed version with success yet, it is not installed here, or you belong to its publisher.",
+        "Install it (or update it) and run it once with success; then review it.";
     Forbidden = "forbidden", 403, "This is not allowed",
         "The database's own policies refuse the change for you, or your account is disabled.",
         "Ask an admin of the workspace.";
@@ -134,6 +140,9 @@ codes! {
     InvitationNotFound = "invitation_not_found", 404, "There is no such invitation",
         "No open invitation of this id is there in this workspace; or, for the one who answers it, none that is for you: for your user id, or for the verified e-mail address of your token.",
         "GET /api/v1/invitations lists yours. Sign in with the address that was invited, or ask for a new invitation.";
+    PublicationNotFound = "publication_not_found", 404, "Nothing of that is public",
+        "Nothing is public under this id; or, for its publisher, this was not published or is withdrawn.",
+        "GET /api/v1/marketplace lists what is public.";
     MethodNotAllowed = "method_not_allowed", 405, "The route has no such method",
         "The path exists, but not with this method. The header Allow lists those it has.",
         "Use one of them.";
@@ -167,6 +176,18 @@ codes! {
     StepNotWaiting = "step_not_waiting", 409, "The step does not wait",
         "It is no wait for a signal or an approval, it has ended, or the run has stopped.",
         "Read the run: awaits_signal says which steps wait.";
+    InstalledCopy = "installed_copy", 409, "It is an installed copy",
+        "It was installed from the marketplace, and a copy is exactly what its publisher showed: it is changed by its updates and bindings only.",
+        "Update or bind it (/api/v1/installs), or save a changed document under another id.";
+    OwnPublication = "own_publication", 409, "It is your own",
+        "This workspace publishes it, so it has it already.",
+        "Use it as it is here.";
+    PublicationWithdrawn = "publication_withdrawn", 409, "It is public no longer",
+        "Its publisher took it out of the marketplace, so there is nothing to update to. The installed copy goes on working.",
+        "Keep the copy, or look for another in GET /api/v1/marketplace.";
+    ChangesUnaccepted = "changes_unaccepted", 409, "The update's changes must be accepted",
+        "The public version calls other hosts, names other secrets, does more, breaks its callers or tells models something else. errors[] holds every such change.",
+        "Read them; send accept: true if they are wanted.";
     BuiltInTool = "built_in_tool", 409, "The tool is built in",
         "The id is that of a code-based tool. Such tools are part of the product: they are not saved, changed, restored or retired over the API.",
         "Choose another id for a tool of your own.";

@@ -52,6 +52,7 @@ impl From<registry::Error> for Problem {
             Error::Conflict { version, hash } => {
                 Self::new(Code::VersionConflict, text).current(version, hash)
             }
+            Error::InstalledCopy => Self::new(Code::InstalledCopy, text),
             Error::NotFound => tool_not_found(),
             Error::Quarantined(_) => Self::new(Code::ToolDisabled, text),
             Error::Database(source) => source.into(),
@@ -73,6 +74,7 @@ impl From<registry::FlowError> for Problem {
             FlowError::Conflict { version, hash } => {
                 Self::new(Code::VersionConflict, text).current(version, hash)
             }
+            FlowError::InstalledCopy => Self::new(Code::InstalledCopy, text),
             FlowError::NotFound => Self::new(Code::FlowNotFound, "this workspace has no such flow"),
             FlowError::Catalog(source) => source.into(),
             FlowError::Database(source) => source.into(),
@@ -117,10 +119,53 @@ impl From<registry::PromptError> for Problem {
             PromptError::Conflict { version, hash } => {
                 Self::new(Code::VersionConflict, text).current(version, hash)
             }
+            PromptError::InstalledCopy => Self::new(Code::InstalledCopy, text),
             PromptError::NotFound => {
                 Self::new(Code::PromptNotFound, "this workspace has no such prompt")
             }
             PromptError::Database(source) => source.into(),
+        }
+    }
+}
+
+impl From<registry::MarketError> for Problem {
+    fn from(error: registry::MarketError) -> Self {
+        use domain::publication::Kind;
+        use registry::MarketError;
+        let text = error.to_string();
+        match error {
+            MarketError::NothingThere(kind) | MarketError::NotInstalled(kind) => {
+                let code = match kind {
+                    Kind::Tool => Code::ToolNotFound,
+                    Kind::Flow => Code::FlowNotFound,
+                    Kind::Prompt => Code::PromptNotFound,
+                };
+                Self::new(code, text)
+            }
+            MarketError::NotPublic => Self::new(Code::PublicationNotFound, text),
+            MarketError::Refused(faults) => Self::with_faults(Code::PublicationRefused, faults),
+            MarketError::Invalid(faults) => Self::invalid_request(faults),
+            MarketError::SlugTaken(_)
+            | MarketError::PublisherTaken(_)
+            | MarketError::IdTaken { .. } => Self::new(Code::AlreadyExists, text),
+            MarketError::OwnPublication => Self::new(Code::OwnPublication, text),
+            MarketError::Stale { version, hash } => {
+                Self::new(Code::VersionConflict, text).current(version, hash)
+            }
+            MarketError::Withdrawn => Self::new(Code::PublicationWithdrawn, text),
+            MarketError::Unaccepted(changes) => {
+                let faults = changes.into_iter().map(|change| {
+                    let message = match change.detail {
+                        Some(detail) => format!("{}: {detail}", change.subject),
+                        None => change.subject,
+                    };
+                    Fault::new("/accept", change.kind.as_str(), message)
+                        .hint("send accept: true if this is wanted")
+                });
+                Self::with_faults(Code::ChangesUnaccepted, faults.collect())
+            }
+            MarketError::MayNotReview => Self::new(Code::ReviewRefused, text),
+            MarketError::Database(source) => source.into(),
         }
     }
 }

@@ -1,0 +1,29 @@
+//! `GET /api/v1/installs/{kind}/{tool_id}`: how something installed stands.
+
+use axum::extract::State;
+use domain::publication::Kind;
+use registry::Registry;
+use web::openapi::Missing;
+use web::{Allowed, Json, PathPair, Problem};
+
+use crate::install_view::WholeInstall;
+
+/// Read an install
+///
+/// What it needs and what of it is bound; where the public content is another, what an update would change.
+#[utoipa::path(
+    get, path = "/api/v1/installs/{kind}/{tool_id}", operation_id = "read_install", tag = "marketplace",
+    params(
+        ("kind" = String, Path, description = "`tool`, `flow` or `prompt`.", example = "tool"),
+        ("tool_id" = String, Path, description = "Its id in the workspace.", example = "get_quote"),
+    ),
+    responses((status = 200, description = "How it stands.", body = WholeInstall), Missing)
+)]
+pub(crate) async fn read_install(
+    Allowed(caller): Allowed,
+    State(registry): State<Registry>,
+    PathPair(kind, id): PathPair<Kind, String>,
+) -> Result<Json<WholeInstall>, Problem> {
+    let standing = registry.market().standing(&caller, kind, &id).await?;
+    Ok(Json(standing.into()))
+}
