@@ -29,7 +29,6 @@ use registry::{Install, Registry};
 use runtime::{Config, StartError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use vault::Vault;
 
 /// What the group's operations use.
 #[derive(Clone)]
@@ -40,8 +39,6 @@ pub struct Marketplace {
     pub db: Db,
     /// Knows the tools, and copies them.
     pub registry: Registry,
-    /// Binds secrets to the hosts of what admins install.
-    pub vault: Vault,
 }
 
 impl Marketplace {
@@ -54,7 +51,6 @@ impl Marketplace {
         Ok(Self {
             authenticator: config.authenticator(&db)?,
             registry: config.registry(&db)?,
-            vault: config.vault(&db)?,
             db,
         })
     }
@@ -65,7 +61,7 @@ impl Marketplace {
         if caller.role < Role::Admin {
             return;
         }
-        if let Err(error) = self.vault.bind_on_save(caller, &install.named).await {
+        if let Err(error) = vault::bind_on_save(&self.db, caller, &install.named).await {
             let tool_id = &install.standing.installed.tool_id;
             tracing::warn!(%error, tool_id, "secrets were not bound to the hosts of what was installed");
         }

@@ -294,12 +294,30 @@ fn allow(config: &mut Config, host_port: &str) {
 }
 
 fn token(config: &Config) -> Result<String, Error> {
+    signed(config, &development::USER.to_string(), development::EMAIL)
+}
+
+fn signed(config: &Config, user: &str, email: &str) -> Result<String, Error> {
     let none = SecretString::from("");
     keys::token(
         config.jwt_secret.as_ref().unwrap_or(&none),
         config.jwt_issuer.as_deref().unwrap_or(ISSUER),
         &config.jwt_audience,
-        &development::USER.to_string(),
-        development::EMAIL,
+        user,
+        email,
     )
+}
+
+/// A session token of another person than the development user, for the local server of these options: the same address is
+/// always the same person. The server need not run.
+///
+/// # Errors
+/// What is wrong with the configuration or the data directory.
+pub fn token_for(options: &Options, email: &str) -> Result<String, Error> {
+    let config = configure(options, None)?;
+    let digest = domain::canonical::digest(&email.to_ascii_lowercase().into());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    let user = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+    signed(&config, &user.to_string(), email)
 }

@@ -172,7 +172,6 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         authenticator: authenticator.clone(),
         db: db.clone(),
         registry: registry.clone(),
-        vault: vault.clone(),
     };
     let secrets = Secrets {
         db: db.clone(),

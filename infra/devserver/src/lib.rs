@@ -13,7 +13,7 @@ mod ready;
 mod samples;
 pub mod welcome;
 
-pub use app::{App, Options, Running};
+pub use app::{App, Options, Running, token_for};
 pub use compose::{Rooms, compose, work};
 pub use error::Error;
 pub use keys::{Claims, token};

@@ -27,6 +27,9 @@ struct Arguments {
     /// Let a scripted model answer prompts: no key, no internet, and no intelligence. It knows the sample tools' words.
     #[arg(long)]
     scripted_model: bool,
+    /// Print a session token of another person, by e-mail address, and end: for trying out several people on one local server.
+    #[arg(long, value_name = "EMAIL")]
+    token_for: Option<String>,
     /// Directory with `initdb` and `postgres`, if they are in no usual place.
     #[arg(long, env = "PG_BIN", value_name = "DIR")]
     pg_bin: Option<PathBuf>,
@@ -61,13 +64,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         .unwrap_or_else(|| project.join(".devserver"));
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     runtime::telemetry::start(&environment("LOG_LEVEL").unwrap_or_else(|| "warn".to_owned()));
-    if std::io::stderr().is_terminal() {
-        say(
-            &mut std::io::stderr(),
-            "Starting (the first time takes a few seconds) …\n",
-        );
-    }
-    let starting = App::start(Options {
+    let options = Options {
         port: arguments.port,
         data_dir: data_dir.clone(),
         fresh: arguments.fresh,
@@ -77,7 +74,19 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         pg_bin: arguments.pg_bin,
         code_tools: Vec::new(),
         environment,
-    });
+    };
+    if let Some(email) = arguments.token_for {
+        let token = devserver::token_for(&options, &email)?;
+        say(&mut std::io::stdout(), &format!("{token}\n"));
+        return Ok(());
+    }
+    if std::io::stderr().is_terminal() {
+        say(
+            &mut std::io::stderr(),
+            "Starting (the first time takes a few seconds) …\n",
+        );
+    }
+    let starting = App::start(options);
     // A start is never cut in the middle: what it began (a database server) must be stopped again.
     let running = starting.await?;
     say(&mut std::io::stdout(), &welcome::text(&running, &data_dir));

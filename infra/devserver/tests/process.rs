@@ -367,3 +367,45 @@ fn says_what_to_do_when_the_given_database_does_not_answer() {
     let (_, words) = refused(&mut command);
     assert!(words.contains("must start with postgres://"), "{words}");
 }
+
+#[tokio::test]
+async fn another_person_gets_a_token_of_their_own() {
+    let scratch = Scratch::new();
+    let server = Started::new(&scratch.0, &[]);
+    let token = |email: &str| {
+        let output = program(&scratch.0, &["--token-for", email])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .build()
+        .unwrap();
+    let url = format!("{}/api/v1/workspaces", server.fact("url"));
+    let made = client
+        .post(&url)
+        .bearer_auth(token("carol@example.com"))
+        .header("content-type", "application/json")
+        .body(json!({ "name": "Carol's", "slug": "carols" }).to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(made.status().as_u16(), 201);
+    for (email, workspaces) in [("Carol@example.com", 1), ("dave@example.com", 0)] {
+        let mine = client
+            .get(&url)
+            .bearer_auth(token(email))
+            .send()
+            .await
+            .unwrap();
+        let mine: Value = serde_json::from_str(&mine.text().await.unwrap()).unwrap();
+        assert_eq!(
+            mine["workspaces"].as_array().unwrap().len(),
+            workspaces,
+            "{mine}"
+        );
+    }
+}

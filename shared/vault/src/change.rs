@@ -5,7 +5,7 @@ use domain::caller::{Caller, Role};
 use domain::fault::Fault;
 use domain::ids::{SecretId, SecretName, WorkspaceId};
 use persistence::secrets::{self, SecretMeta};
-use persistence::{Tx, secret_work};
+use persistence::{Db, Tx, secret_work};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use uuid::Uuid;
@@ -152,36 +152,49 @@ impl Vault {
         version.map(drop).ok_or(Error::Busy)
     }
 
-    /// Binds those of these secrets that have no host yet to the hosts to which the tool sends them that
-    /// the caller just saved. Only an admin's saving binds; a member's changes nothing. Answers the names
-    /// that were bound now.
+    /// [`bind_on_save`] over this vault's database.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what is no host, or the database's.
+    /// As there.
     pub async fn bind_on_save(
         &self,
         caller: &Caller,
         named: &[Named],
     ) -> Result<Vec<SecretName>, Error> {
-        if caller.role < Role::Admin || named.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut tx = self.begin(caller).await?;
-        let mut bound = Vec::new();
-        for Named { name, hosts } in named {
-            let Some(hosts) = hosts.as_deref().filter(|hosts| !hosts.is_empty()) else {
-                continue;
-            };
-            let hosts = value::allowed_hosts(hosts).map_err(Error::Invalid)?;
-            if secrets::bind_hosts(&mut tx, caller.workspace_id, name, &hosts).await? {
-                let detail = json!({ "hosts": hosts });
-                note(&mut tx, caller, "secret.bind", name, detail).await?;
-                bound.push(name.clone());
-            }
-        }
-        tx.commit().await?;
-        Ok(bound)
+        bind_on_save(self.db(), caller, named).await
     }
+}
+
+/// Binds those of these secrets that have no host yet to the hosts to which the tool sends them that the caller just saved. Only an
+/// admin's saving binds; a member's changes nothing. Answers the names that were bound now. It opens no secret, so that it needs no
+/// master key.
+///
+/// # Errors
+/// [`Error::Invalid`] for what is no host, or the database's.
+pub async fn bind_on_save(
+    db: &Db,
+    caller: &Caller,
+    named: &[Named],
+) -> Result<Vec<SecretName>, Error> {
+    if caller.role < Role::Admin || named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let workspace = Some(caller.workspace_id);
+    let mut tx = db.begin_as(&caller.principal, workspace).await?;
+    let mut bound = Vec::new();
+    for Named { name, hosts } in named {
+        let Some(hosts) = hosts.as_deref().filter(|hosts| !hosts.is_empty()) else {
+            continue;
+        };
+        let hosts = value::allowed_hosts(hosts).map_err(Error::Invalid)?;
+        if secrets::bind_hosts(&mut tx, caller.workspace_id, name, &hosts).await? {
+            let detail = json!({ "hosts": hosts });
+            note(&mut tx, caller, "secret.bind", name, detail).await?;
+            bound.push(name.clone());
+        }
+    }
+    tx.commit().await?;
+    Ok(bound)
 }
 
 /// Checks all of a change at once and answers the hosts as they are stored.

@@ -22,7 +22,7 @@ mod value;
 mod vault;
 
 pub use authorizations::{Beginning, Begun, Confirmed, Returned};
-pub use change::Change;
+pub use change::{Change, bind_on_save};
 pub use connections::{Claim, Ended, Granted, Taken, Tokens};
 pub use create::NewSecret;
 pub use error::Error;

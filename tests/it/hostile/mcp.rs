@@ -7,23 +7,29 @@ use testkit::upstream::{Answer, FakeUpstream, Reply};
 use super::rig::insert_row;
 use super::{Answered, Case, Rig, cases, filled_in};
 
-/// Lines about what does not exist yet, or is tested elsewhere.
+/// Lines that are tested elsewhere.
 const ELSEWHERE: [(&str, &str); 7] = [
-    (
-        "mcp-044",
-        "there is no marketplace: nothing is listed or reviewed",
-    ),
+    ("mcp-044", "marketplace::publish::says_every_reason_at_once"),
     (
         "mcp-052",
-        "there is no marketplace: nothing installed is updated",
+        "marketplace::update_install::another_host_is_refused_until_it_is_accepted_and_gets_no_secret_by_that",
     ),
     (
         "mcp-053",
-        "there is no marketplace: nothing installed is updated",
+        "marketplace::update_install::what_must_be_accepted_is_told_by_its_kind",
     ),
-    ("mcp-054", "there is no marketplace: nothing is installed"),
-    ("mcp-056", "there is no marketplace: nothing is installed"),
-    ("mcp-057", "there is no marketplace: nobody publishes"),
+    (
+        "mcp-054",
+        "marketplace::install::ids_that_would_be_mistaken_for_each_other_do_not_stand_side_by_side",
+    ),
+    (
+        "mcp-056",
+        "marketplace::install::ids_that_would_be_mistaken_for_each_other_do_not_stand_side_by_side",
+    ),
+    (
+        "mcp-057",
+        "marketplace::publish::nobody_publishes_under_a_name_that_another_had",
+    ),
     (
         "mcp-070",
         "mcp::list::ten_thousand_tools_come_in_pages_below_a_megabyte",
