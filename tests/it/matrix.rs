@@ -203,11 +203,8 @@ async fn a_neighbour_in_its_own_workspace_finds_nothing_of_ours() {
                 answer.text
             );
         }
-        let private = ids.iter().filter(|(name, _)| **name != "publication_id");
-        for value in private
-            .map(|(_, value)| value)
-            .filter(|value| value.len() > 4)
-        {
+        let private = ids.values().filter(|value| !is_public && value.len() > 4);
+        for value in private {
             let echoed = answer.json["detail"]
                 .as_str()
                 .is_some_and(|detail| detail.contains(value));

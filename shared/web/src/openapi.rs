@@ -21,6 +21,9 @@ const DESCRIPTION: &str = "Paste an API, get a safe, tested, versioned AI tool. 
 /// Operations that act in a workspace start with this.
 const API: &str = "/api/v1/";
 
+/// Where providers send browsers back to: it answers pages.
+const CALLBACK: &str = "/api/v1/connections/callback";
+
 /// Operations about a person's own account, in no workspace.
 const ACCOUNT: [&str; 2] = ["/api/v1/workspaces", "/api/v1/invitations"];
 
@@ -33,11 +36,12 @@ pub fn document(parts: Vec<OpenApi>) -> OpenApi {
     }
     for (path, item) in &mut whole.paths.paths {
         for operation in operations(item) {
-            if path.starts_with(API) && !is_public(operation) {
+            if !path.starts_with(API) || is_public(operation) {
+                operation.security = Some(vec![SecurityRequirement::default()]);
+            }
+            if path.starts_with(API) && path != CALLBACK {
                 let account = ACCOUNT.iter().any(|start| path.starts_with(start));
                 add_common(operation, account);
-            } else {
-                operation.security = Some(vec![SecurityRequirement::default()]);
             }
         }
     }
@@ -147,7 +151,8 @@ fn is_public(operation: &Operation) -> bool {
 }
 
 fn add_common(operation: &mut Operation, account: bool) {
-    if !account {
+    let public = is_public(operation);
+    if !account && !public {
         operation
             .parameters
             .get_or_insert_default()
@@ -157,7 +162,10 @@ fn add_common(operation: &mut Operation, account: bool) {
     let with_body = WITH_BODY
         .iter()
         .filter(|_| operation.request_body.is_some());
-    for (status, description) in COMMON.iter().chain(with_body) {
+    let common = COMMON
+        .iter()
+        .filter(|(status, _)| !public || !matches!(*status, "401" | "403"));
+    for (status, description) in common.chain(with_body) {
         let response = responses
             .entry((*status).to_owned())
             .or_insert_with(|| problem(description));

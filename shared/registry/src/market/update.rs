@@ -36,14 +36,17 @@ impl Market<'_> {
         update: &Update,
     ) -> Result<Install, MarketError> {
         let catalog = self.registry.catalog(caller).await.map_err(catalog_error)?;
-        let mut tx = self.begin(caller).await?;
-        let installed = installs::lock(&mut tx, caller.workspace_id, kind, id).await?;
-        let installed = installed.ok_or(MarketError::NotInstalled(kind))?;
-        let old = existing(&mut tx, caller, kind, &installed).await?;
-        let public = match self.public(&installed.slug).await {
+        // Before the transaction: a function has one connection.
+        let slug = self.installed_as(caller, kind, id).await?;
+        let public = match self.public(&slug).await {
             Err(MarketError::NotPublic) => return Err(MarketError::Withdrawn),
             other => other?,
         };
+        let mut tx = self.begin(caller).await?;
+        let installed = installs::lock(&mut tx, caller.workspace_id, kind, id).await?;
+        let installed = installed.filter(|installed| installed.slug == slug);
+        let installed = installed.ok_or(MarketError::NotInstalled(kind))?;
+        let old = existing(&mut tx, caller, kind, &installed).await?;
         pinned(&public, Some(&update.hash))?;
         check(&update.bindings, &public.needs)?;
         let mut new = self.next(&old, &public, &update.bindings);
@@ -118,6 +121,20 @@ impl Market<'_> {
             detail,
         )
         .await
+    }
+
+    /// The public id of something installed.
+    async fn installed_as(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        id: &str,
+    ) -> Result<String, MarketError> {
+        let mut tx = self.begin(caller).await?;
+        let installed = installs::one(&mut tx, caller.workspace_id, kind, id).await?;
+        tx.commit().await?;
+        let installed = installed.ok_or(MarketError::NotInstalled(kind))?;
+        Ok(installed.slug)
     }
 
     async fn replace(
