@@ -142,7 +142,9 @@ async fn an_update_brings_new_parts_and_takes_old_ones_out_of_use() {
             "built_in_removed calculate",
             "tool_added more",
             "tool_removed below",
-            "tool_removed undo"
+            "tool_removed undo",
+            "wiring_changed above/steps",
+            "wiring_changed above/output"
         ]
     );
     let body = json!({ "hash": stands["latest"]["hash"], "accept": true });

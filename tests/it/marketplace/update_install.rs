@@ -98,7 +98,7 @@ async fn what_must_be_accepted_is_told_by_its_kind() {
     let cases: [(Change, &[&str]); 6] = [
         (
             |next| next["api"]["headers"] = json!({ "X-More": "${SECOND}" }),
-            &["secret_added"],
+            &["request_changed", "secret_added"],
         ),
         (
             |next| next["api"]["method"] = "DELETE".into(),
@@ -118,7 +118,7 @@ async fn what_must_be_accepted_is_told_by_its_kind() {
         ),
         (
             |next| next["api"]["connection_vars"] = json!({ "a": "b" }),
-            &["variable_added"],
+            &["request_changed", "variable_added"],
         ),
     ];
     for (change, expected) in cases {

@@ -33,6 +33,10 @@ pub enum ChangeKind {
     ConsentAdded,
     InputBroken,
     OutputBroken,
+    /// What is sent: path, static parameters and headers, body, where inputs go, how the credential is placed.
+    RequestChanged,
+    /// What goes from one step of a flow to another, or whether a step runs.
+    WiringChanged,
     /// A text that models read.
     TextChanged,
 }
@@ -62,11 +66,13 @@ impl ChangeKind {
             Self::ConsentAdded => "consent_added",
             Self::InputBroken => "input_broken",
             Self::OutputBroken => "output_broken",
+            Self::RequestChanged => "request_changed",
+            Self::WiringChanged => "wiring_changed",
             Self::TextChanged => "text_changed",
         }
     }
 
-    /// Whether an admin has to accept it: it allows more, breaks callers, or tells models something else.
+    /// Whether an admin has to accept it: it allows more, sends something else, breaks callers, or tells models something else.
     pub const fn must_be_accepted(self) -> bool {
         match self {
             Self::HostAdded
@@ -81,6 +87,8 @@ impl ChangeKind {
             | Self::ConsentAdded
             | Self::InputBroken
             | Self::OutputBroken
+            | Self::RequestChanged
+            | Self::WiringChanged
             | Self::TextChanged => true,
             Self::HostRemoved
             | Self::MethodRemoved
@@ -259,6 +267,7 @@ fn documents(was: &Document, is: &Document, found: &mut Vec<Change>) {
             ..change(kind, format!("{}/{name}{}", is.id, broken.pointer))
         }));
     }
+    sent(was, is, found);
     if was.kind == Kind::Prompt {
         let told = [
             "instructions",
@@ -284,6 +293,51 @@ fn documents(was: &Document, is: &Document, found: &mut Vec<Change>) {
             format!("{}/input_schema", is.id),
         ));
     }
+}
+
+/// Members of a document that say what is sent: of a tool to its API, of a flow to its tools.
+const SENT: [&str; 8] = [
+    "/api/path",
+    "/api/params",
+    "/api/headers",
+    "/api/auth",
+    "/api/connection_vars",
+    "/body",
+    "/mapping",
+    "/idempotency",
+];
+
+fn sent(was: &Document, is: &Document, found: &mut Vec<Change>) {
+    match is.kind {
+        Kind::Tool => {
+            for pointer in SENT {
+                if sent_part(&was.value, pointer) != sent_part(&is.value, pointer) {
+                    let subject = format!("{}{pointer}", is.id);
+                    found.push(change(ChangeKind::RequestChanged, subject));
+                }
+            }
+        }
+        Kind::Flow => {
+            for name in ["steps", "output"] {
+                if was.value.get(name) != is.value.get(name) {
+                    let subject = format!("{}/{name}", is.id);
+                    found.push(change(ChangeKind::WiringChanged, subject));
+                }
+            }
+        }
+        Kind::Prompt => {}
+    }
+}
+
+/// The value there; of `mapping` without what is made of the answer.
+fn sent_part(document: &Value, pointer: &str) -> Option<Value> {
+    let mut value = document.pointer(pointer)?.clone();
+    if pointer == "/mapping"
+        && let Some(mapping) = value.as_object_mut()
+    {
+        mapping.retain(|name, _| name.starts_with("input_"));
+    }
+    Some(value)
 }
 
 fn variables_of(prompt: &Document) -> Option<&Value> {

@@ -355,7 +355,23 @@ fn what_an_update_allows_and_takes_away_is_told() {
     );
     let mut secret = old.clone();
     secret["api"]["headers"]["X-Second"] = json!("${SECOND}");
-    assert_eq!(told(&old, &secret), [("secret_added", "SECOND".to_owned())]);
+    assert_eq!(
+        told(&old, &secret),
+        [
+            ("secret_added", "SECOND".to_owned()),
+            ("request_changed", "quote/api/headers".to_owned()),
+        ]
+    );
+    let mut path = old.clone();
+    path["api"]["path"] = json!("/v1/{account}/orders");
+    path["mapping"] = json!({ "input_to_params": { "symbol": "s" }, "response_to_output": { "price": "p" } });
+    assert_eq!(
+        told(&old, &path),
+        [
+            ("request_changed", "quote/api/path".to_owned()),
+            ("request_changed", "quote/mapping".to_owned()),
+        ]
+    );
     let mut method = old.clone();
     method["api"]["method"] = json!("DELETE");
     assert_eq!(
