@@ -104,6 +104,6 @@ fn refused(error: PromptError) -> ErrorData {
         }
         error @ (PromptError::Exists { .. }
         | PromptError::Conflict { .. }
-        | PromptError::Database(_)) => broken(&Problem::from(error)),
+        | PromptError::Database(_)) => broken(Problem::from(error)),
     }
 }
