@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 const ROWS: &[&[&str]] = &[
     &["macros", "postgres", "scripted-model"],
     &["domain"],
-    &["builtin"],
+    &["builtin", "telemetry"],
     &["persistence"],
     &["vault"],
     &["registry", "auth"],

@@ -33,6 +33,7 @@ mod secrets_never_leak;
 mod session_tokens;
 mod skip;
 mod system;
+mod telemetry;
 mod template;
 mod tenancy;
 mod tools;

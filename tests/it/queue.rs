@@ -65,10 +65,8 @@ impl Stand {
 
 /// Hints of one run, each about another step.
 fn hints(count: u128) -> Vec<Hint> {
-    let hint = |index: u128| Hint {
-        run_id: "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b".parse().unwrap(),
-        step_id: format!("quotes[{index}]"),
-    };
+    let run = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b".parse().unwrap();
+    let hint = |index: u128| Hint::new(run, format!("quotes[{index}]"));
     (0..count).map(hint).collect()
 }
 

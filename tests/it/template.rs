@@ -1,5 +1,6 @@
 //! What is deployed: every operation is in the template, has an event, and is where its name says.
 
+mod alarms;
 mod queue;
 mod stack;
 
@@ -269,6 +270,16 @@ fn no_role_reaches_everything() {
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             "{role}"
         );
+    }
+    // X-Ray knows no narrower resource than all of it; nothing is read there.
+    let (traces, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|(_, _, actions)| actions.iter().all(|action| action.starts_with("xray:")));
+    assert_eq!(traces.len(), stack.functions().count(), "each is traced");
+    for (role, resource, actions) in traces {
+        assert_eq!(resource, "*", "{role}");
+        let sends = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+        assert_eq!(actions, sends, "{role}");
     }
     let (queues, others): (Vec<_>, Vec<_>) = others
         .into_iter()

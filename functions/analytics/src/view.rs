@@ -67,7 +67,7 @@ pub(crate) struct ExecutionView {
     /// Why it failed: code, message, hint, retryable, details.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Value>,
-    /// What took how long.
+    /// What took how long; the first phase says to which trace the call belongs.
     timeline: Value,
     /// What was odd but no failure.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use telemetry::{Facts, Metric};
 use tokio::time::Instant;
 
 use crate::{EventError, FlowWorker};
@@ -27,11 +28,29 @@ struct Round {
 /// Sweeps until there is nothing to do, or the time is over.
 pub(crate) async fn sweep(app: &FlowWorker, until: Instant) -> Result<Value, EventError> {
     let end = until.min(Instant::now() + LONGEST);
-    let (rounds, last) = repeat(|| round(app), end).await;
+    let facts = Facts::of_sweep();
+    let (rounds, last) = facts.scope(repeat(|| round(app), end)).await;
+    facts.within(|| tell(&facts, rounds, last.failed));
     match last.failed {
         true => Err(EventError::SweepFailed),
         false => Ok(json!({ "rounds": rounds })),
     }
+}
+
+/// The sign of life, which an alarm waits for. A sweep that failed gives none.
+fn tell(facts: &Facts, rounds: usize, failed: bool) {
+    let (elapsed, _) = facts.elapsed();
+    tracing::info!(
+        target: "sweep",
+        sweeps = u64::from(!failed),
+        rounds,
+        failed,
+        duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        runs_succeeded = facts.counted(Metric::RunsSucceeded),
+        runs_failed = facts.counted(Metric::RunsFailed),
+        runs_cancelled = facts.counted(Metric::RunsCancelled),
+        "swept"
+    );
 }
 
 /// Every chore once: the product's, then the runs'.

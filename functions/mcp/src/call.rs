@@ -134,7 +134,7 @@ pub(crate) fn not_run(
         }
         error @ (ExecuteError::Database(_)
         | ExecuteError::AuditUnavailable(_)
-        | ExecuteError::SecretStoreUnavailable(_)) => Err(broken(&Problem::from(error))),
+        | ExecuteError::SecretStoreUnavailable(_)) => Err(broken(Problem::from(error))),
     }
 }
 
@@ -145,7 +145,8 @@ pub(crate) fn unknown(name: &str) -> ErrorData {
 }
 
 /// This product cannot work now; the code is the problem's.
-pub(crate) fn broken(problem: &Problem) -> ErrorData {
+pub(crate) fn broken(problem: Problem) -> ErrorData {
+    let problem = problem.within_an_answer();
     let data = json!({ "code": problem.code().as_str() });
     ErrorData::internal_error(problem.detail().to_owned(), Some(data))
 }

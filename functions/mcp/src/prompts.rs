@@ -105,6 +105,6 @@ fn refused(error: PromptError) -> ErrorData {
         error @ (PromptError::Exists { .. }
         | PromptError::Conflict { .. }
         | PromptError::InstalledCopy
-        | PromptError::Database(_)) => broken(&Problem::from(error)),
+        | PromptError::Database(_)) => broken(Problem::from(error)),
     }
 }

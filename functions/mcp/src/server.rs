@@ -16,7 +16,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
-use tracing::{Instrument as _, Span};
+use telemetry::Carrier;
 use web::{Problem, cursor};
 
 use crate::{Mcp, call, prompts};
@@ -45,7 +45,8 @@ const INSTRUCTIONS: &str = "The tools and prompts of one workspace. A failed cal
 pub(crate) struct Server {
     mcp: Mcp,
     caller: Caller,
-    span: Span,
+    /// The request that it answers: the library calls it back from tasks of its own.
+    request: Carrier,
     page: Arc<OnceLock<String>>,
 }
 
@@ -55,7 +56,7 @@ impl Server {
         Self {
             mcp,
             caller,
-            span: Span::current(),
+            request: Carrier::here(),
             page: Arc::default(),
         }
     }
@@ -72,7 +73,7 @@ impl Server {
             Some(cursor) => Some(cursor::decode(LIST, cursor).map_err(|_| bad_cursor())?),
         };
         let catalog = self.mcp.registry.catalog(&self.caller).await;
-        let catalog = catalog.map_err(|error| call::broken(&Problem::from(error)))?;
+        let catalog = catalog.map_err(|error| call::broken(Problem::from(error)))?;
         let (tools, last) = catalog.part(Format::Mcp, after.as_ref(), PAGE, PAGE_BYTES);
         self.page.get_or_init(|| tools);
         let mut result = ListToolsResult::with_all_items(Vec::new());
@@ -90,7 +91,7 @@ impl Server {
         let name = request.name;
         let id: ToolId = name.parse().map_err(|_| call::unknown(&name))?;
         let catalog = self.mcp.registry.catalog(&self.caller).await;
-        let catalog = catalog.map_err(|error| call::broken(&Problem::from(error)))?;
+        let catalog = catalog.map_err(|error| call::broken(Problem::from(error)))?;
         let tool = catalog.tool(&id).ok_or_else(|| call::unknown(&name))?;
         let has_schema = tool.view.output_schema["type"] == "object";
         let input = Value::Object(request.arguments.unwrap_or_default());
@@ -157,7 +158,7 @@ impl ServerHandler for Server {
     ) -> Result<ListToolsResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
         let page = self.page_of_tools(cursor.as_deref());
-        page.instrument(self.span.clone()).await
+        self.request.carry(page).await
     }
 
     async fn call_tool(
@@ -166,7 +167,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let run = self.run(request, &context);
-        let result = run.instrument(self.span.clone()).await?;
+        let result = self.request.carry(run).await?;
         Ok(result.into())
     }
 
@@ -178,7 +179,7 @@ impl ServerHandler for Server {
         let cursor = request.and_then(|request| request.cursor);
         let prompts = self.mcp.registry.prompts();
         let page = prompts::list(&prompts, &self.caller, cursor.as_deref());
-        page.instrument(self.span.clone()).await
+        self.request.carry(page).await
     }
 
     async fn get_prompt(
@@ -189,7 +190,7 @@ impl ServerHandler for Server {
         let prompts = self.mcp.registry.prompts();
         let arguments = request.arguments.unwrap_or_default();
         let prompt = prompts::get(&prompts, &self.caller, &request.name, arguments);
-        let result = prompt.instrument(self.span.clone()).await?;
+        let result = self.request.carry(prompt).await?;
         Ok(result.into())
     }
 

@@ -127,7 +127,7 @@ fn failure(error: OrchestrateError) -> Value {
         | OrchestrateError::Cancelled
         | OrchestrateError::Broken => None,
     };
-    let problem = failed::problem(error);
+    let problem = failed::problem(error).within_an_answer();
     let entry = problem.code().entry();
     let (message, hint) =
         said.unwrap_or_else(|| (problem.detail().to_owned(), entry.todo.to_owned()));

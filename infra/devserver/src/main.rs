@@ -63,7 +63,10 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         .data_dir
         .unwrap_or_else(|| project.join(".devserver"));
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
-    runtime::telemetry::start(&environment("LOG_LEVEL").unwrap_or_else(|| "warn".to_owned()));
+    runtime::telemetry::start(
+        &environment("LOG_LEVEL").unwrap_or_else(|| "warn".to_owned()),
+        None,
+    );
     let options = Options {
         port: arguments.port,
         data_dir: data_dir.clone(),

@@ -8,8 +8,10 @@ use domain::config::{Auth, ResponseFormat};
 use domain::failure::Failure;
 use domain::ids::{ExecutionId, ToolId};
 use domain::request::Draft;
-use http::{HeaderName, HeaderValue};
+use http::header::Entry;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+use telemetry::trace::TRACEPARENT;
 use tokio::time::Instant;
 
 use crate::attempt::{self, Prepared, Tried};
@@ -108,6 +110,7 @@ impl Exchange<'_> {
                 .entry(name)
                 .or_insert_with(|| value.clone());
         }
+        hand_on_the_trace(&mut rendered.headers);
         let signer = Signer::of(rules.auth, held, self.trace)?;
         let masker = self.trace.masker();
         let call = Call {
@@ -134,18 +137,28 @@ impl Exchange<'_> {
             call: &call,
             signer: signer.as_ref(),
         };
-        let tried = attempt::send(
+        let sending = attempt::send(
             outbound,
             prepared,
             rules.repetition,
             self.deadline,
             timeline,
-        )
-        .await;
+        );
+        let tried = telemetry::outside(sending).await;
         if !rules.repetition.repeatable && rules.repetition.had_no_effect(&tried.result) {
             self.trace.unsafe_call_had_no_effect();
         }
         Ok(tried)
+    }
+}
+
+/// The upstream is told which trace its call belongs to (`docs/decisions/0019-telemetry.md`): a random number and nothing
+/// else. A header of that name that the tool states itself stays.
+fn hand_on_the_trace(headers: &mut HeaderMap) {
+    if let Entry::Vacant(entry) = headers.entry(TRACEPARENT)
+        && let Some(header) = telemetry::handed_on().and_then(|trace| trace.header())
+    {
+        entry.insert(header);
     }
 }
 

@@ -11,6 +11,7 @@ use domain::request::Draft;
 use persistence::{Db, executions};
 use registry::{CompiledTool, Registry};
 use serde_json::Value;
+use telemetry::Metric;
 use uuid::Uuid;
 use vault::Vault;
 
@@ -150,7 +151,7 @@ impl Executor {
         options: ExecuteOptions,
     ) -> Result<Execution, ExecuteError> {
         let mut run = Run::new(self, caller, tool, input, options);
-        match run.outcome().await {
+        let executed = match run.outcome().await {
             Ok(Came::Fresh(output)) => Ok(run.finish(Ok(output)).await),
             Ok(Came::Given(given)) => Ok(run.given_away(given).await),
             Err(Ended::Failed(failure)) => Ok(run.finish(Err(*failure)).await),
@@ -158,7 +159,9 @@ impl Executor {
                 run.refused(&error).await;
                 Err(error)
             }
-        }
+        };
+        count(&executed);
+        executed
     }
 
     /// Shows the request that [`Self::execute`] would send. Nothing is sent, no secret is read, nothing is
@@ -192,6 +195,18 @@ impl Executor {
         let catalog = self.registry.catalog(caller).await?;
         let tool = catalog.tool(tool_id).filter(|tool| tool.flow.is_none());
         tool.ok_or(ExecuteError::ToolNotFound)
+    }
+}
+
+/// For the line of the request, or of the run, that asked for it.
+fn count(executed: &Result<Execution, ExecuteError>) {
+    let Some(facts) = telemetry::current() else {
+        return;
+    };
+    match executed.as_ref().map(|execution| &execution.outcome) {
+        Ok(Ok(_)) => facts.count(Metric::ToolSuccesses, 1),
+        Ok(Err(failure)) => facts.tool_failed(failure.code.as_str()),
+        Err(_) => facts.count(Metric::ToolRefusals, 1),
     }
 }
 

@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
             options,
             id: ExecutionId(Uuid::now_v7()),
             started_at: Utc::now(),
-            timeline: Timeline::start(),
+            timeline: Timeline::start().of_current_trace(),
             input,
             warnings: Vec::new(),
             trace: Trace::default(),

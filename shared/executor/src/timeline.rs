@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use telemetry::TraceId;
 use tokio::time::Instant;
 
 use crate::outbound::{Answer, Stopped};
@@ -17,6 +18,9 @@ struct Phase {
     attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    /// Of the first one alone: the trace that the execution belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 /// Phases in the order in which they ended.
@@ -24,6 +28,7 @@ pub(crate) struct Timeline {
     started: Instant,
     last: Instant,
     phases: Vec<Phase>,
+    trace: Option<TraceId>,
 }
 
 impl Timeline {
@@ -33,7 +38,14 @@ impl Timeline {
             started: now,
             last: now,
             phases: Vec::with_capacity(8),
+            trace: None,
         }
+    }
+
+    /// The same, which says of which trace it is.
+    pub(crate) fn of_current_trace(mut self) -> Self {
+        self.trace = telemetry::current().map(|facts| facts.trace().trace_id());
+        self
     }
 
     /// When the execution began.
@@ -81,11 +93,12 @@ impl Timeline {
             took: end.saturating_duration_since(self.last),
             attempt,
             status,
+            trace_id: self.trace.take().map(|trace| trace.to_string()),
         });
         self.last = end;
     }
 
-    /// `[{"phase":"validate","us":12}, {"phase":"send","us":900,"attempt":1,"status":200}, …]`
+    /// `[{"phase":"validate","us":12,"trace_id":"4bf9…"}, {"phase":"send","us":900,"attempt":1,"status":200}, …]`
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(&self.phases).unwrap_or_else(|_| "[]".to_owned())
     }
@@ -121,5 +134,18 @@ mod tests {
         assert_eq!(names, ["validate", "send", "pause"]);
         assert_eq!(json[1]["attempt"], 1);
         assert_eq!(json[0].get("attempt"), None);
+        assert_eq!(json[0].get("trace_id"), None);
+    }
+
+    #[tokio::test]
+    async fn the_first_phase_says_of_which_trace_it_is() {
+        let facts = telemetry::Facts::of_request("r", None);
+        let timeline = async { Timeline::start().of_current_trace() };
+        let mut timeline = facts.scope(timeline).await;
+        timeline.mark("validate");
+        timeline.mark("map");
+        let json: serde_json::Value = serde_json::from_str(&timeline.to_json()).unwrap();
+        assert_eq!(json[0]["trace_id"], facts.trace().trace_id().to_string());
+        assert_eq!(json[1].get("trace_id"), None);
     }
 }

@@ -31,7 +31,6 @@ use persistence::Db;
 use registry::Registry;
 use secrecy::SecretString;
 use serde_json::Value;
-use tracing::{Instrument as _, Span};
 use url::Url;
 use vault::Vault;
 use workflow::Flows;
@@ -231,7 +230,7 @@ impl Agent {
             let plan = plan::made(&rooms, &caller, ask).await?;
             Ok(Running::begin(rooms, caller, plan))
         };
-        let started = tokio::spawn(start.instrument(Span::current())).await;
+        let started = tokio::spawn(telemetry::carried(start)).await;
         started.unwrap_or(Err(OrchestrateError::Broken))
     }
 }

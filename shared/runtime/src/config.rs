@@ -11,6 +11,7 @@ use std::fmt;
 use domain::code::CodeTool;
 use persistence::PoolMode;
 use secrecy::SecretString;
+use telemetry::Origin;
 use vault::StoresConfig;
 use workflow::SqsConfig;
 
@@ -95,6 +96,10 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// `LOG_LEVEL`.
     pub log_level: String,
+    /// `METRICS_SERVICE`.
+    pub metrics_service: Option<String>,
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
+    pub function_name: Option<String>,
     /// `PUBLIC_URL`, without a slash at the end.
     pub public_url: Option<String>,
     /// The code-based tools of every workspace: those compiled in, unless a program says otherwise.
@@ -136,9 +141,20 @@ impl Config {
             egress_allow: String::new(),
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),
+            metrics_service: None,
+            function_name: None,
             public_url: None,
             code_tools: builtin::tools(),
         }
+    }
+
+    /// Whose metrics this process writes; none: it writes none.
+    pub fn origin(&self) -> Option<Origin> {
+        let function = self.function_name.as_deref().unwrap_or("local");
+        self.metrics_service.clone().map(|service| Origin {
+            service,
+            function: function.to_owned(),
+        })
     }
 
     /// Reads the process environment.

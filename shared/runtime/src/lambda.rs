@@ -42,7 +42,9 @@ pub(crate) fn launch(run: impl FnOnce(&Config) -> Result<(), StartError>) -> Exi
         missing if missing.is_empty() => Config::from_env(),
         missing => Err(StartError::NotLambda(missing)),
     };
-    telemetry::start(config.as_ref().map_or("info", |config| &config.log_level));
+    let origin = config.as_ref().ok().and_then(Config::origin);
+    let level = config.as_ref().map_or("info", |config| &config.log_level);
+    telemetry::start(level, origin.as_ref());
     match config.and_then(|config| run(&config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,6 +8,7 @@
 mod app;
 mod database;
 mod dns;
+pub mod emf;
 mod events;
 pub mod logs;
 mod moto;

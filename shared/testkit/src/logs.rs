@@ -3,9 +3,14 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
+use serde_json::Value;
+use telemetry::{Lines, Origin};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// The deployment in the metrics of tests.
+pub const SERVICE: &str = "tests";
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -14,12 +19,29 @@ pub fn keep() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
+            .fmt_fields(Lines::fields())
+            .event_format(Lines::new(Some(&origin())))
             .with_env_filter(EnvFilter::new("debug"))
             .with_writer(Keeper)
             .try_init();
     });
+}
+
+fn origin() -> Origin {
+    Origin {
+        service: SERVICE.to_owned(),
+        function: "under-test".to_owned(),
+    }
+}
+
+/// All lines of one trace so far, in their order.
+pub fn of_trace(trace_id: &str) -> Vec<Value> {
+    let log = text();
+    let lines = log.lines().filter(|line| line.contains(trace_id));
+    let lines = lines.filter_map(|line| serde_json::from_str(line).ok());
+    lines
+        .filter(|line: &Value| line["trace_id"] == trace_id)
+        .collect()
 }
 
 /// All log lines of the process so far, those of other tests included.
@@ -49,12 +71,10 @@ pub fn trace_here() -> Traced {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let writer = Arc::clone(&lines);
     let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(true)
+        .fmt_fields(Lines::fields())
+        .event_format(Lines::new(Some(&origin())))
         .with_env_filter(EnvFilter::new("trace"))
-        .with_writer(move || Lines(Arc::clone(&writer)))
+        .with_writer(move || Kept(Arc::clone(&writer)))
         .finish();
     Traced {
         lines,
@@ -70,9 +90,9 @@ impl Traced {
     }
 }
 
-struct Lines(Arc<Mutex<Vec<u8>>>);
+struct Kept(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Lines {
+impl Write for Kept {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0
             .lock()

@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::request::Parts;
 
 use crate::problem::{Code, Problem};
-use crate::stack::Facts;
+use telemetry::Facts;
 
 /// The header that selects a workspace by id or slug.
 pub const WORKSPACE_HEADER: &str = "x-workspace-id";

@@ -114,6 +114,17 @@ impl Problem {
         self
     }
 
+    /// The same problem, told within an answer whose status says nothing of it: an event, a message.
+    #[must_use]
+    pub fn within_an_answer(self) -> Self {
+        if self.code.is_fault()
+            && let Some(facts) = telemetry::current()
+        {
+            facts.set_fault();
+        }
+        self
+    }
+
     /// What kind of problem it is.
     pub fn code(&self) -> Code {
         self.code
@@ -197,7 +208,24 @@ pub fn degraded(answer: impl IntoResponse) -> Response {
 
 /// The answer of an execution that was made and failed: 500, with a body of its own.
 pub fn failed_execution(answer: impl IntoResponse) -> Response {
-    (StatusCode::INTERNAL_SERVER_ERROR, answer).into_response()
+    let mut response = (StatusCode::INTERNAL_SERVER_ERROR, answer).into_response();
+    response.extensions_mut().insert(Theirs);
+    response
+}
+
+/// Marks an answer of 500 that says that a tool failed, not this product.
+#[derive(Clone, Copy)]
+struct Theirs;
+
+/// Whether an answer says that this product failed: a tool or a model that did is another matter. Asked before the
+/// problem in it is written.
+pub(crate) fn is_fault(response: &Response) -> bool {
+    let extensions = response.extensions();
+    response.status().is_server_error()
+        && extensions.get::<Theirs>().is_none()
+        && extensions
+            .get::<Problem>()
+            .is_none_or(|it| it.code().is_fault())
 }
 
 /// The answer to a message of another protocol (JSON-RPC) that makes no sense: 400, with a body of its own.

@@ -1,24 +1,24 @@
 //! What stands around every route: request id, log line, CORS, limits, one 500 for a panic.
 
 use std::any::Any;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use domain::ids::WorkspaceId;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{Method, header};
+use telemetry::trace::TRACEPARENT;
+use telemetry::{Facts, Parent};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tracing::Instrument as _;
 
+use crate::line::Line;
 use crate::prefer::PREFERENCE_APPLIED;
 use crate::problem::{Code, Problem};
 
@@ -47,21 +47,6 @@ impl StackConfig {
 /// Names one request; in the extensions of every request behind [`serve_stack`].
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
-
-/// What is learned about a request while it is answered, for its log line.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Facts(Arc<OnceLock<WorkspaceId>>);
-
-impl Facts {
-    /// Records the workspace in which the request acts.
-    pub(crate) fn set_workspace(&self, id: WorkspaceId) {
-        self.0.get_or_init(|| id);
-    }
-
-    fn workspace(&self) -> Option<WorkspaceId> {
-        self.0.get().copied()
-    }
-}
 
 /// The router with everything around it that all functions share.
 pub fn serve_stack(router: Router, config: &StackConfig) -> Router {
@@ -124,6 +109,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                 HeaderName::from_static("mcp-protocol-version"),
                 HeaderName::from_static("mcp-method"),
                 HeaderName::from_static("mcp-name"),
+                TRACEPARENT,
                 REQUEST_ID,
             ])
             .expose_headers([
@@ -140,37 +126,20 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
 }
 
 async fn frame(mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
     let id = request_id(request.headers());
-    let facts = Facts::default();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let span = tracing::info_span!("request", request_id = %id);
+    let facts = Facts::of_request(&id, Parent::of_headers(request.headers()));
+    let mut line = Line::begin(&request, facts.clone());
     let mut response = if headers_too_large(request.headers()) {
         let detail = format!("at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} bytes of them");
         Problem::new(Code::HeadersTooLarge, detail).into_response()
     } else {
         request.extensions_mut().insert(facts.clone());
         request.extensions_mut().insert(RequestId(id.clone()));
-        next.run(request).instrument(span.clone()).await
+        facts.scope(next.run(request)).await
     };
+    line.head(&response);
     finish(&mut response, &id);
-    let _entered = span.entered();
-    tracing::info!(
-        target: "access",
-        method = %method,
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        ms = milliseconds(started.elapsed()),
-        workspace_id = facts.workspace().map(tracing::field::display),
-        "answered"
-    );
-    response
-}
-
-/// To the microsecond.
-fn milliseconds(elapsed: Duration) -> f64 {
-    (elapsed.as_secs_f64() * 1_000_000.0).round() / 1000.0
+    line.with(response)
 }
 
 /// Writes the request id into a problem and the headers that every answer has.

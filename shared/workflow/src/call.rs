@@ -102,6 +102,7 @@ impl Flows {
         run: Uuid,
         until: Instant,
     ) -> Result<Option<RunEnd>, persistence::Error> {
+        let _others_work = telemetry::Outside::begin();
         let workspace = caller.workspace_id;
         let mut pause = LOOKS.0;
         loop {

@@ -135,10 +135,7 @@ pub(crate) struct Owed {
 
 impl From<Owed> for Hint {
     fn from(owed: Owed) -> Self {
-        Self {
-            run_id: owed.run_id,
-            step_id: owed.step_id,
-        }
+        Self::new(owed.run_id, owed.step_id)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::attempt::{self, Claim, Ended, Known, Scene};
 use crate::context::{self, Claimed, RunContext};
 use crate::flows::PARALLEL;
 use crate::outcome::{Outcome, StepResult};
+use crate::told::{self, Looks, Told};
 use crate::{Flows, Hint};
 
 /// Kept from a step's time for writing down what came of it.
@@ -84,6 +85,7 @@ impl Flows {
             return Ok(());
         };
         let context: RunContext = context::read("the context", text)?;
+        told::workspace(context.workspace_id);
         if first.turned.claimed.is_none() {
             self.after(&first.turned, &context).await;
             return Ok(());
@@ -133,7 +135,7 @@ impl Flows {
         let mut written: Vec<Written> = Vec::new();
         loop {
             for step in claimed(&taken.turned)? {
-                under_way.spawn(scene.clone().attempt(step, taken.claim));
+                under_way.spawn(telemetry::carried(scene.clone().attempt(step, taken.claim)));
             }
             self.after(&taken.turned, &known.context).await;
             for (hint, delay) in written.drain(..).filter_map(|written| written.again) {
@@ -148,6 +150,7 @@ impl Flows {
                 match ended {
                     Ok(ended) => {
                         let result = write(run, &ended.result)?;
+                        told::count_step(&ended.result.outcome);
                         bytes += result.text.len();
                         seen.keep(ended, result.text.len());
                         written.push(result);
@@ -305,6 +308,13 @@ impl Flows {
             with_context: is_first,
         };
         let turned = runs::advance(&self.db, &turn).await?;
+        // What ended before, or by another worker, is none of this one's.
+        let late = usize::try_from(turned.fenced.unwrap_or_default()).unwrap_or_default();
+        if let Some(state) = turned.state.as_deref()
+            && ask.results.len() > late
+        {
+            told::count_end(state);
+        }
         Ok(Taken { turned, claim })
     }
 
@@ -348,7 +358,7 @@ impl Flows {
     async fn after(&self, turned: &Turned, context: &RunContext) {
         let mut told = self.send_owed(turned.owed.as_deref()).await;
         if let (Some(run_id), Some(step_id)) = (turned.parent_run, turned.parent_step.clone()) {
-            self.send(&[Hint { run_id, step_id }]).await;
+            self.send([Hint::new(run_id, step_id)]).await;
         }
         if let (Some(true), Some(flow)) = (turned.admits, &context.flow_id) {
             told = told.and(self.admit(context.workspace_id, flow.as_str()).await);
@@ -443,10 +453,7 @@ fn write(run: Uuid, result: &StepResult) -> Result<Written, persistence::Error> 
         | Outcome::Delegate { .. }
         | Outcome::Expand { .. } => None,
     };
-    let hint = Hint {
-        run_id: run,
-        step_id: result.step_id.clone(),
-    };
+    let hint = Hint::new(run, result.step_id.clone());
     Ok(Written {
         text: context::write(result)?,
         again: delay_ms.map(|delay_ms| (hint, Duration::from_millis(delay_ms))),
@@ -471,24 +478,26 @@ fn left(until: Instant) -> Duration {
 /// Drives several runs at the same time; answers those that failed. One that panics does not take the others with it.
 pub(crate) async fn drive_all(
     flows: &Flows,
-    runs: BTreeMap<Uuid, Vec<String>>,
+    runs: BTreeMap<Uuid, Looks>,
     until: Instant,
 ) -> BTreeSet<Uuid> {
     let mut driven = JoinSet::new();
     let mut failed: BTreeSet<Uuid> = runs.keys().copied().collect();
     for (run, looks) in runs {
         let flows = flows.clone();
-        driven.spawn(async move { (run, flows.drive(run, &looks, until).await) });
+        driven.spawn(async move {
+            let mut told = Told::begin(run, &looks);
+            let result = told.scope(flows.drive(run, &looks.steps, until)).await;
+            told.ended(result.as_ref().err());
+            (run, result.is_ok())
+        });
     }
     while let Some(ended) = driven.join_next().await {
         match ended {
-            Ok((run, Ok(()))) => {
+            Ok((run, true)) => {
                 failed.remove(&run);
             }
-            Ok((run, Err(error))) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(%run, error, "a run stands still for now");
-            }
+            Ok((_, false)) => {}
             Err(error) => {
                 tracing::error!(%error, "a worker broke; the leases of its steps will end");
             }

@@ -59,8 +59,7 @@ impl Flows {
         };
         let owed: Vec<Owed> = context::read("what is owed", owed)?;
         let (now, later): (Vec<_>, Vec<_>) = owed.into_iter().partition(|owed| owed.delay_ms == 0);
-        let now: Vec<Hint> = now.into_iter().map(Hint::from).collect();
-        self.send(&now).await;
+        self.send(now.into_iter().map(Hint::from)).await;
         for owed in later {
             let delay = Duration::from_millis(owed.delay_ms);
             self.send_later(owed.into(), delay).await;
@@ -68,12 +67,13 @@ impl Flows {
         Ok(())
     }
 
-    /// Sends hints at once.
-    pub(crate) async fn send(&self, hints: &[Hint]) {
+    /// Sends hints at once, as part of the work that goes on here.
+    pub(crate) async fn send(&self, hints: impl IntoIterator<Item = Hint>) {
+        let hints: Vec<Hint> = hints.into_iter().map(Hint::traced).collect();
         if hints.is_empty() {
             return;
         }
-        let refused = self.queue.send(hints, Duration::ZERO).await;
+        let refused = self.queue.send(&hints, Duration::ZERO).await;
         if !refused.is_empty() {
             tracing::warn!(
                 refused = refused.len(),
@@ -85,7 +85,7 @@ impl Flows {
     /// Sends a hint that is due later; one that is due later than a queue keeps messages is left to the sweep.
     pub(crate) async fn send_later(&self, hint: Hint, delay: Duration) {
         if delay <= crate::MAX_DELAY {
-            let _left_to_the_sweep = self.queue.send(&[hint], delay).await;
+            let _left_to_the_sweep = self.queue.send(&[hint.traced()], delay).await;
         }
     }
 }

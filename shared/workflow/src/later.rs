@@ -118,11 +118,7 @@ impl Flows {
         };
         // Also when it was there already under this id: the answer was lost, and the statement made twice.
         if id == run {
-            let hint = Hint {
-                run_id: run,
-                step_id: CALL.to_owned(),
-            };
-            self.send(&[hint]).await;
+            self.send([Hint::new(run, CALL)]).await;
         }
         Ok(Accepted::Execution(id))
     }

@@ -18,6 +18,7 @@ mod read;
 mod start;
 mod steer;
 mod sweep;
+mod told;
 mod worker;
 
 pub use error::FlowError;

@@ -140,11 +140,8 @@ impl Flows {
         };
         if !started.existing && !started.held {
             let roots = plan.steps.iter().filter(|step| step.needs == 0);
-            let hints = roots.map(|step| Hint {
-                run_id: run,
-                step_id: step.step_id.to_string(),
-            });
-            self.send(&hints.collect::<Vec<_>>()).await;
+            self.send(roots.map(|step| Hint::new(run, step.step_id.to_string())))
+                .await;
         }
         Ok(started)
     }

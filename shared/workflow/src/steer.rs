@@ -9,6 +9,7 @@ use persistence::{Tx, runs};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::told::count_end;
 use crate::{FlowError, Flows, context};
 
 /// An answer to a step that waits.
@@ -41,7 +42,7 @@ impl Flows {
         flow: &ToolId,
         run: Uuid,
     ) -> Result<String, FlowError> {
-        self.run_of(caller, flow, run).await?;
+        let before = self.run_of(caller, flow, run).await?;
         let principal = &caller.principal;
         let changed =
             runs::cancel(&self.db, principal, caller.workspace_id, run, self.resend).await?;
@@ -51,7 +52,12 @@ impl Flows {
         }
         match changed.outcome.as_deref() {
             None | Some("not_found") => Err(FlowError::RunNotFound),
-            Some(state) => Ok(state.to_owned()),
+            Some(state) => {
+                if state != before.status {
+                    count_end(state);
+                }
+                Ok(state.to_owned())
+            }
         }
     }
 

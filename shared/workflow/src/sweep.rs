@@ -7,6 +7,7 @@ use persistence::flow_sweep::{self, SweptRun};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::told::count_end;
 use crate::{Flows, Hint};
 
 /// Due steps that one round looks at.
@@ -50,8 +51,11 @@ impl FlowsSwept {
         self.woken += count(swept.woken);
         match swept.state.as_deref() {
             None => self.passed_over += 1,
-            Some("succeeded" | "failed" | "cancelled") => self.ended += 1,
-            Some(_) => {}
+            Some(state) => {
+                if count_end(state) {
+                    self.ended += 1;
+                }
+            }
         }
     }
 }
@@ -100,7 +104,7 @@ impl Flows {
         swept.add(&turned);
         self.send_owed(turned.owed.as_deref()).await?;
         if let (Some(run_id), Some(step_id)) = (turned.parent_run, turned.parent_step) {
-            self.send(&[Hint { run_id, step_id }]).await;
+            self.send([Hint::new(run_id, step_id)]).await;
         }
         Ok(())
     }

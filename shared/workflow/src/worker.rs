@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::drive::drive_all;
+use crate::told::Looks;
 use crate::{Delivery, Flows, MAX_BATCH, MAX_WAIT, Queue};
 
 /// How long the worker of a queue that it polls itself stays with one batch.
@@ -39,14 +40,23 @@ impl Worker {
     /// Works on each delivery; no call lasts beyond `until`. Answers the indexes of those that are to come again: bodies that are no
     /// hint, and runs that could not be read or written.
     pub async fn handle(&self, deliveries: &[Delivery], until: Instant) -> Vec<usize> {
-        let mut looks: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
+        let mut looks: BTreeMap<Uuid, Looks> = BTreeMap::new();
         for delivery in deliveries {
             match &delivery.hint {
-                Ok(hint) => looks
-                    .entry(hint.run_id)
-                    .or_default()
-                    .push(hint.step_id.clone()),
-                Err(why) => tracing::error!(message_id = delivery.id, why, "a message is no hint"),
+                Ok(hint) => {
+                    let looks = looks.entry(hint.run_id).or_default();
+                    looks.steps.push(hint.step_id.clone());
+                    let parent = hint.trace.map(|trace| trace.as_parent());
+                    looks.parent = looks.parent.or(parent);
+                }
+                Err(why) => tracing::error!(
+                    target: "work",
+                    message_id = delivery.id,
+                    why,
+                    messages = 1_u64,
+                    messages_failed = 1_u64,
+                    "a message is no hint"
+                ),
             }
         }
         let failed = drive_all(&self.flows, looks, until).await;

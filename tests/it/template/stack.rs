@@ -43,6 +43,13 @@ impl Stack {
             .filter(move |(_, resource)| resource["Type"].as_str() == Some(kind))
     }
 
+    /// Every resource of this kind: its name and its properties.
+    pub(super) fn all(&self, kind: &str) -> Vec<(&str, &Yaml)> {
+        let all = self.resources(kind);
+        all.map(|(name, resource)| (name, &resource["Properties"]))
+            .collect()
+    }
+
     /// The properties of a resource.
     pub(super) fn properties(&self, name: &str) -> &Yaml {
         &self.0["Resources"][name]["Properties"]

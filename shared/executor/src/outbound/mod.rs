@@ -128,7 +128,8 @@ impl Outbound {
         if Instant::now() >= deadline {
             return Err(Stopped::unsent(Cause::Timeout));
         }
-        match tokio::time::timeout_at(deadline, self.follow(call, deadline)).await {
+        let following = tokio::time::timeout_at(deadline, self.follow(call, deadline));
+        match telemetry::outside(following).await {
             Ok(result) => result,
             Err(_) => Err(Stopped::sent(Cause::Timeout)),
         }

@@ -33,7 +33,8 @@ impl Run<'_> {
         let keeper = Arc::clone(&outside);
         let context = context.with_kept(move |id| Box::pin(Arc::clone(&keeper).kept(id)));
         let running = code.run(context, self.input.clone());
-        let ended = tokio::time::timeout_at(deadline, running).await;
+        let running = tokio::time::timeout_at(deadline, running);
+        let ended = telemetry::outside(running).await;
         self.gather();
         self.timeline.mark("run");
         if let Some(error) = outside.state().refused.take() {

@@ -262,7 +262,7 @@ impl Run<'_> {
         let kept = abandoned(&admission, self.trace.is_uncertain());
         let (db, principal) = (self.executor.db.clone(), self.caller.principal.clone());
         let (execution_id, workspace_id) = (self.id, self.caller.workspace_id);
-        runtime.spawn(async move {
+        runtime.spawn(telemetry::carried(async move {
             let asking = Asking {
                 principal: &principal,
                 workspace_id,
@@ -273,7 +273,7 @@ impl Run<'_> {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(%execution_id, error, "a key or place was not given back");
             }
-        });
+        }));
     }
 }
 
@@ -325,7 +325,7 @@ impl Drop for Run<'_> {
         let duration_us = micros(self.timeline.total());
         let asked = self.options.asked.take();
         let call_id = asked.as_ref().map(Asked::stored);
-        runtime.spawn(async move {
+        runtime.spawn(telemetry::carried(async move {
             let row = NewExecution {
                 id,
                 workspace_id,
@@ -353,7 +353,7 @@ impl Drop for Run<'_> {
             if let Err(error) = recorded {
                 not_recorded(id, &tool_id, &error);
             }
-        });
+        }));
     }
 }
 

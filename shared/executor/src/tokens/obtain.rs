@@ -138,7 +138,8 @@ async fn taken(
                 waited = true;
                 let left = exchange.deadline.saturating_duration_since(Instant::now());
                 let pause = WAITING.pause(rounds, random(), None, left);
-                tokio::time::sleep(pause.ok_or_else(not_refreshed)?).await;
+                let pause = tokio::time::sleep(pause.ok_or_else(not_refreshed)?);
+                telemetry::outside(pause).await;
                 rounds += 1;
             }
             Taken::Absent => return Err(nobody(exchange, source, "is not connected yet")),
@@ -170,8 +171,9 @@ async fn refresh(
         since,
         forced,
     };
-    let running = tokio::spawn(refresh.run());
-    match tokio::time::timeout_at(exchange.deadline, running).await {
+    let running = tokio::spawn(telemetry::carried(refresh.run()));
+    let waiting = tokio::time::timeout_at(exchange.deadline, running);
+    match telemetry::outside(waiting).await {
         Ok(Ok(refreshed)) => {
             exchange.trace.saw(refreshed.seen, None);
             refreshed.result

@@ -9,6 +9,7 @@ use domain::model::{ModelFailure, ModelFailureCode, Usage};
 use domain::tokens;
 use futures_util::FutureExt as _;
 use serde_json::Value;
+use telemetry::Metric;
 use tokio::sync::oneshot;
 
 use super::calls::Made;
@@ -168,7 +169,8 @@ impl Run {
         let (models, workspace) = (&self.rooms.models, self.caller.workspace_id);
         let (request, deadline) = (&self.plan.request, self.plan.deadline);
         let turn = models.turn(workspace, endpoint, request, deadline, &mut on_text);
-        let turn = turn.await.map_err(OrchestrateError::Model)?;
+        let turn = telemetry::outside(turn).await;
+        let turn = turn.map_err(OrchestrateError::Model)?;
         tracing::debug!(
             provider_id = turn.provider_id,
             turn = self.turns,
@@ -177,6 +179,7 @@ impl Run {
         let answer: u64 = turn.items.iter().map(tokens::estimate).sum();
         self.plan.budget.settle(turn.usage, answer);
         self.usage += turn.usage;
+        count(turn.usage);
         Ok(turn)
     }
 
@@ -213,5 +216,13 @@ impl Run {
             format!("After {turns} turns the model still called tools though it had to answer."),
             "Ask for less at once, raise max_turns, or use a model that obeys tool_choice.",
         )
+    }
+}
+
+/// For the line of the request.
+fn count(usage: Usage) {
+    if let Some(facts) = telemetry::current() {
+        facts.count(Metric::ModelInputTokens, usage.input_tokens);
+        facts.count(Metric::ModelOutputTokens, usage.output_tokens);
     }
 }

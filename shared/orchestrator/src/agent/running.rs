@@ -6,7 +6,6 @@ use domain::caller::Caller;
 use domain::ids::ConversationId;
 use domain::model::Usage;
 use tokio::sync::oneshot;
-use tracing::{Instrument as _, Span};
 
 use super::ears::{self, Ears};
 use super::plan::Plan;
@@ -42,7 +41,7 @@ impl Running {
             // Nobody listens when it was cancelled.
             let _ = ended.send(ending);
         };
-        tokio::spawn(task.instrument(Span::current()));
+        tokio::spawn(telemetry::carried(task));
         Self {
             id,
             events,

@@ -39,6 +39,8 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             egress_allow: self.egress_allow(),
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),
+            metrics_service: self.text("METRICS_SERVICE"),
+            function_name: self.text("AWS_LAMBDA_FUNCTION_NAME"),
             public_url: self.origin("PUBLIC_URL"),
             code_tools: builtin::tools(),
         }

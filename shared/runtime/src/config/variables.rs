@@ -169,6 +169,16 @@ pub const VARIABLES: &[Variable] = &[
         default: "info",
     },
     Variable {
+        name: "METRICS_SERVICE",
+        meaning: "turns metrics on: the deployment's name among them (CloudWatch Embedded Metric Format, in the log lines of requests, runs and sweeps)",
+        default: "none: no metrics; the template sets the stack's name",
+    },
+    Variable {
+        name: "AWS_LAMBDA_FUNCTION_NAME",
+        meaning: "set by Lambda: the function's name among the metrics",
+        default: "none: local",
+    },
+    Variable {
         name: "PUBLIC_URL",
         meaning: "where callers reach this product; stands in the API description, and no tool may call it",
         default: "none",

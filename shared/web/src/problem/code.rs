@@ -293,6 +293,21 @@ impl Code {
         );
         matches!(self.entry().status, 429 | 503) && !needs_somebody
     }
+
+    /// Whether this product failed: not a model, and not whoever has yet to set something up.
+    pub(crate) const fn is_fault(self) -> bool {
+        let theirs = matches!(
+            self,
+            Self::PublicUrlMissing
+                | Self::ModelNotConfigured
+                | Self::ModelAuthFailed
+                | Self::ModelQuotaUsedUp
+                | Self::ModelUnavailable
+                | Self::ModelTimedOut
+                | Self::ModelInvalidAnswer
+        );
+        self.entry().status >= 500 && !theirs
+    }
 }
 
 #[cfg(test)]

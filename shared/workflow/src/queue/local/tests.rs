@@ -11,10 +11,7 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn hints(count: usize) -> Vec<Hint> {
-    let hint = |index| Hint {
-        run_id: Uuid::from_u128(1),
-        step_id: format!("step_{index}"),
-    };
+    let hint = |index| Hint::new(Uuid::from_u128(1), format!("step_{index}"));
     (0..count).map(hint).collect()
 }
 
