@@ -133,6 +133,9 @@ macro_rules! cells {
         from orchestration.executions e
         where e.workspace_id = $1
           and e.id >= (select s.id from since s)
+          -- The same by what is asked alone: parts of the log from before and after are not even looked at.
+          and e.id >= orchestration.first_id_at($3 - interval '1 minute')
+          and e.id < orchestration.first_id_at($4 + interval '1 minute')
           and e.started_at >= (select s.at from since s)
           and e.started_at < $4",
             $of_log,

@@ -27,6 +27,7 @@ pub mod models;
 pub mod outputs;
 mod pool;
 pub mod prompts;
+pub mod retention;
 mod revisions;
 pub mod run_events;
 pub mod run_keys;
