@@ -4,6 +4,7 @@ mod list_executions;
 mod read_execution;
 mod read_tool_analytics;
 mod read_workspace_analytics;
+mod retention;
 mod roll_up;
 
 use serde_json::Value;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use domain::ids::ToolId;
 use persistence::{Db, analytics};
+use runtime::config::Keep;
 use web::openapi::Missing;
 use web::{Allowed, Json, Path, Problem, Query};
 
@@ -25,10 +26,11 @@ use crate::span::{Format, Wanted, WantedParams};
 pub(crate) async fn read_tool_analytics(
     Allowed(caller): Allowed,
     State(db): State<Db>,
+    State(keep): State<Keep>,
     Path(id): Path<ToolId>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
-    let (workspace, span) = (caller.workspace_id, wanted.span);
+    let (workspace, span) = (caller.workspace_id, wanted.kept(keep)?);
     let mut tx = db.snapshot_as(&caller.principal, Some(workspace)).await?;
     let cells = analytics::of_tool(&mut tx, workspace, id.as_str(), span).await?;
     let known = !cells.is_empty() || analytics::knows(&mut tx, workspace, id.as_str()).await?;

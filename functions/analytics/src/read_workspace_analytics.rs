@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use persistence::Db;
 use persistence::analytics::{self, ModelTokens, ToolCell};
+use runtime::config::Keep;
 use serde::Serialize;
 use utoipa::ToSchema;
 use web::{Allowed, Json, Problem, Query};
@@ -121,9 +122,10 @@ pub(crate) struct WorkspaceReportView {
 pub(crate) async fn read_workspace_analytics(
     Allowed(caller): Allowed,
     State(db): State<Db>,
+    State(keep): State<Keep>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
-    let (workspace, span) = (caller.workspace_id, wanted.span);
+    let (workspace, span) = (caller.workspace_id, wanted.kept(keep)?);
     let mut tx = db.snapshot_as(&caller.principal, Some(workspace)).await?;
     let cells = analytics::of_workspace(&mut tx, workspace, span).await?;
     if wanted.format == Format::Csv {

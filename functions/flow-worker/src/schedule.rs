@@ -36,7 +36,7 @@ pub(crate) async fn sweep(app: &FlowWorker, until: Instant) -> Result<Value, Eve
 
 /// Every chore once: the product's, then the runs'.
 async fn round(app: &FlowWorker) -> Round {
-    let mut swept = runtime::sweep_once(&app.db, &app.vault).await;
+    let mut swept = runtime::sweep_once(&app.db, &app.vault, app.keep).await;
     let failed = !std::mem::take(&mut swept.failed).is_empty();
     let did = !swept.is_idle();
     if did {

@@ -1,5 +1,6 @@
 //! Every environment variable of the product, with its meaning and default; read once, at start.
 
+mod keep;
 mod model;
 mod queue;
 mod read;
@@ -62,6 +63,27 @@ impl Default for ModelConfig {
     }
 }
 
+/// For how many days is kept what is not kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// `EXECUTIONS_KEEP_DAYS`: the log of calls.
+    pub executions_days: u32,
+    /// `ANALYTICS_HOURS_KEEP_DAYS`: what calls came to, by the hour.
+    pub hours_days: u32,
+    /// `ANALYTICS_DAYS_KEEP_DAYS`: the same by the day.
+    pub days_days: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            executions_days: 90,
+            hours_days: 90,
+            days_days: 800,
+        }
+    }
+}
+
 /// What an operator configures: plain data, so that a test or the local server can fill it by hand.
 #[derive(Clone)]
 pub struct Config {
@@ -89,6 +111,8 @@ pub struct Config {
     pub flow_queue: Option<SqsConfig>,
     /// `OPENAI_…` and `MODEL_…`.
     pub model: ModelConfig,
+    /// `…_KEEP_DAYS`.
+    pub keep: Keep,
     /// `EGRESS_ALLOW`: `host:port,…`.
     pub egress_allow: String,
     /// `CORS_ORIGINS`.
@@ -133,6 +157,7 @@ impl Config {
             secret_stores: StoresConfig::default(),
             flow_queue: None,
             model: ModelConfig::default(),
+            keep: Keep::default(),
             egress_allow: String::new(),
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),
@@ -222,6 +247,9 @@ mod tests {
             ("SECRET_PROVIDER", "vault"),
             ("SECRET_CACHE_SECONDS", "61"),
             ("SECRET_AWS_PREFIX", "api tools"),
+            ("EXECUTIONS_KEEP_DAYS", "6"),
+            ("ANALYTICS_HOURS_KEEP_DAYS", "30"),
+            ("ANALYTICS_DAYS_KEEP_DAYS", "for ever"),
         ])
         .unwrap_err()
         .to_string();
@@ -238,6 +266,9 @@ mod tests {
             "SECRET_AWS_PREFIX",
             "AWS_REGION",
             "AWS_ACCESS_KEY_ID",
+            "EXECUTIONS_KEEP_DAYS",
+            "ANALYTICS_HOURS_KEEP_DAYS",
+            "ANALYTICS_DAYS_KEEP_DAYS",
         ] {
             assert!(error.contains(name), "{name} in {error}");
         }

@@ -22,7 +22,12 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
-    fn number(&mut self, name: &str, within: std::ops::RangeInclusive<u32>, usual: u32) -> u32 {
+    pub(super) fn number(
+        &mut self,
+        name: &str,
+        within: std::ops::RangeInclusive<u32>,
+        usual: u32,
+    ) -> u32 {
         let Some(text) = self.text(name) else {
             return usual;
         };
