@@ -1,5 +1,6 @@
 //! The execution log, and what calls come to.
 
+mod costs;
 mod list_executions;
 mod read_execution;
 mod read_tool_analytics;

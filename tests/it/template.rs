@@ -263,10 +263,7 @@ fn every_limit_of_a_run_can_be_set() {
             .map(|word| word[..1].to_owned() + &word[1..].to_ascii_lowercase())
             .collect();
         assert_eq!(set.get(variable.name), Some(&parameter));
-        assert!(
-            stack.parameter(&parameter, "Default").is_some(),
-            "{parameter}"
-        );
+        assert!(stack.has_parameter(&parameter), "{parameter}");
     }
 }
 

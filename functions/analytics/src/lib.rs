@@ -6,6 +6,7 @@ mod read_tool_analytics;
 mod read_workspace_analytics;
 mod report;
 mod span;
+mod tokens;
 mod view;
 
 use auth::Authenticator;

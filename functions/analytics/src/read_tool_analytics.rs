@@ -14,7 +14,7 @@ use crate::span::{Format, Wanted, WantedParams};
 /// Read a tool's analytics
 ///
 /// Calls, ends, times and kinds of callers, in all and by the hour or day. The numbers outlive the tool; one that the workspace
-/// neither saved nor ever called is not found.
+/// neither saved nor ever called is not found. Hours and days that are not kept any more are refused.
 #[utoipa::path(
     get, path = "/api/v1/analytics/tools/{tool_id}", operation_id = "read_tool_analytics", tag = "analytics",
     params(("tool_id" = String, Path, description = "Its id.", example = "get_weather"), WantedParams),
@@ -41,6 +41,6 @@ pub(crate) async fn read_tool_analytics(
     let report = ReportView::new(&span, cells);
     Ok(match wanted.format {
         Format::Json => Json(report).into_response(),
-        Format::Csv => report.csv(),
+        Format::Csv => report.csv("", &[]),
     })
 }

@@ -10,6 +10,7 @@ mod variables;
 use std::fmt;
 
 use domain::code::CodeTool;
+use domain::price::PriceList;
 use persistence::PoolMode;
 use secrecy::SecretString;
 use vault::StoresConfig;
@@ -46,6 +47,8 @@ pub struct ModelConfig {
     pub token_budget: u32,
     /// `MODEL_DEADLINE_SECONDS`.
     pub deadline_s: u32,
+    /// `MODEL_PRICES`.
+    pub prices: PriceList,
 }
 
 impl Default for ModelConfig {
@@ -59,6 +62,7 @@ impl Default for ModelConfig {
             max_turns: 10,
             token_budget: 200_000,
             deadline_s: 120,
+            prices: PriceList::default(),
         }
     }
 }
@@ -250,6 +254,7 @@ mod tests {
             ("EXECUTIONS_KEEP_DAYS", "6"),
             ("ANALYTICS_HOURS_KEEP_DAYS", "30"),
             ("ANALYTICS_DAYS_KEEP_DAYS", "for ever"),
+            ("MODEL_PRICES", r#"{"gpt-5":{"input":"1.25"}}"#),
         ])
         .unwrap_err()
         .to_string();
@@ -269,6 +274,8 @@ mod tests {
             "EXECUTIONS_KEEP_DAYS",
             "ANALYTICS_HOURS_KEEP_DAYS",
             "ANALYTICS_DAYS_KEEP_DAYS",
+            "MODEL_PRICES: \"gpt-5\": \"input\" must be US dollars",
+            "MODEL_PRICES: \"gpt-5\": \"output\" is missing",
         ] {
             assert!(error.contains(name), "{name} in {error}");
         }
