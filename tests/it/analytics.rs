@@ -1,9 +1,11 @@
 //! The execution log, and what calls come to.
 
+mod costs;
 mod list_executions;
 mod read_execution;
 mod read_tool_analytics;
 mod read_workspace_analytics;
+mod retention;
 mod roll_up;
 
 use serde_json::Value;
@@ -21,6 +23,15 @@ async fn report(persona: &Persona, path_and_query: &str) -> Value {
 /// So many calls of a tool, spread evenly over whole days that ended at least an hour ago, each of them somewhat longer than the
 /// last: a tenth failed, half came through each of two doors.
 fn logged(persona: &Persona, tool: &str, calls: u32, days: u32) -> String {
+    let at = format!(
+        "date_trunc('day', now() - interval '1 hour', 'UTC') - interval '1 second'
+             - i * interval '1 day' * {days} / {calls}"
+    );
+    logged_at(persona, tool, calls, &at)
+}
+
+/// The same, each at a moment that is SQL of its number `i`.
+fn logged_at(persona: &Persona, tool: &str, calls: u32, at: &str) -> String {
     let workspace = persona.workspace_id();
     format!(
         "insert into orchestration.executions
@@ -30,10 +41,6 @@ fn logged(persona: &Persona, tool: &str, calls: u32, days: u32) -> String {
                  || '8' || substr(md5('{tool}' || s.i), 1, 15))::uuid,
              '{tool}', 1, case s.i % 2 when 0 then 'rest' else 'mcp' end, s.i % 10 <> 0,
              case when s.i % 10 = 0 then 'upstream_5xx' end, '{{}}', s.at, 1000 + s.i * 10
-         from (
-             select i, date_trunc('day', now() - interval '1 hour', 'UTC') - interval '1 second'
-                 - i * interval '1 day' * {days} / {calls} as at
-             from generate_series(0, {calls} - 1) as i
-         ) as s"
+         from (select i, {at} as at from generate_series(0, {calls} - 1) as i) as s"
     )
 }

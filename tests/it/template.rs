@@ -175,9 +175,10 @@ fn a_run_ends_before_its_function() {
 
 /// Defaults and bounds stand twice: in the template, where they are asked for, and where they are read.
 #[test]
-fn parameters_of_the_model_are_as_they_are_read() {
+fn numbers_are_as_they_are_read() {
     let stack = Stack::read();
     let usual = runtime::config::ModelConfig::default();
+    let kept = runtime::config::Keep::default();
     for (name, variable, default) in [
         ("ModelToolTokens", "MODEL_TOOL_TOKENS", usual.tool_tokens),
         (
@@ -192,6 +193,21 @@ fn parameters_of_the_model_are_as_they_are_read() {
             "MODEL_DEADLINE_SECONDS",
             usual.deadline_s,
         ),
+        (
+            "ExecutionsKeepDays",
+            "EXECUTIONS_KEEP_DAYS",
+            kept.executions_days,
+        ),
+        (
+            "AnalyticsHoursKeepDays",
+            "ANALYTICS_HOURS_KEEP_DAYS",
+            kept.hours_days,
+        ),
+        (
+            "AnalyticsDaysKeepDays",
+            "ANALYTICS_DAYS_KEEP_DAYS",
+            kept.days_days,
+        ),
     ] {
         let stands = |what| stack.parameter(name, what).unwrap();
         assert_eq!(stands("Default"), i64::from(default), "{name}");
@@ -205,6 +221,26 @@ fn parameters_of_the_model_are_as_they_are_read() {
             };
             assert!(read(stands(what)).is_ok(), "{name} {what}");
             assert!(read(stands(what) + beyond).is_err(), "{name} {what}");
+        }
+    }
+}
+
+/// The sweep removes what the reports then know to be gone.
+#[test]
+fn what_is_kept_can_be_set() {
+    let stack = Stack::read();
+    for (function, names) in [
+        (
+            "flow-worker",
+            &["EXECUTIONS", "ANALYTICS_HOURS", "ANALYTICS_DAYS"][..],
+        ),
+        ("analytics", &["ANALYTICS_HOURS", "ANALYTICS_DAYS"]),
+    ] {
+        let mut functions = stack.functions();
+        let function = functions.find(|one| one.binary() == function).unwrap();
+        for name in names {
+            let variable = format!("{name}_KEEP_DAYS");
+            assert!(function.variables().contains_key(&variable), "{variable}");
         }
     }
 }
@@ -228,10 +264,7 @@ fn every_limit_of_a_run_can_be_set() {
             .map(|word| word[..1].to_owned() + &word[1..].to_ascii_lowercase())
             .collect();
         assert_eq!(set.get(variable.name), Some(&parameter));
-        assert!(
-            stack.parameter(&parameter, "Default").is_some(),
-            "{parameter}"
-        );
+        assert!(stack.has_parameter(&parameter), "{parameter}");
     }
 }
 

@@ -6,11 +6,13 @@ mod read_tool_analytics;
 mod read_workspace_analytics;
 mod report;
 mod span;
+mod tokens;
 mod view;
 
 use auth::Authenticator;
 use axum::extract::FromRef;
 use persistence::Db;
+use runtime::config::Keep;
 use runtime::{Config, StartError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +24,8 @@ pub struct Analytics {
     pub authenticator: Authenticator,
     /// Holds the execution log.
     pub db: Db,
+    /// How long it is kept.
+    pub keep: Keep,
 }
 
 impl Analytics {
@@ -34,6 +38,7 @@ impl Analytics {
         Ok(Self {
             authenticator: config.authenticator(&db)?,
             db,
+            keep: config.keep,
         })
     }
 }
@@ -47,6 +52,12 @@ impl FromRef<Analytics> for Authenticator {
 impl FromRef<Analytics> for Db {
     fn from_ref(analytics: &Analytics) -> Self {
         analytics.db.clone()
+    }
+}
+
+impl FromRef<Analytics> for Keep {
+    fn from_ref(analytics: &Analytics) -> Self {
+        analytics.keep
     }
 }
 

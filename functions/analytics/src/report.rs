@@ -168,17 +168,17 @@ impl ReportView {
         }
     }
 
-    /// The lines of the series as CSV, with a header.
-    pub(crate) fn csv(&self) -> Response {
-        let mut text = String::from(
-            "at,calls,successes,failures,success_rate,mean_ms,p50_ms,p95_ms,p99_ms\r\n",
+    /// The lines of the series as CSV, with a header; with more columns, and what stands in them line by line.
+    pub(crate) fn csv(&self, columns: &str, cells: &[String]) -> Response {
+        let mut text = format!(
+            "at,calls,successes,failures,success_rate,mean_ms,p50_ms,p95_ms,p99_ms{columns}\r\n",
         );
-        for LineView { at, calls } in &self.series {
+        for (line, LineView { at, calls }) in self.series.iter().enumerate() {
             let cell =
                 |number: Option<f64>| number.map(|number| number.to_string()).unwrap_or_default();
             let _ = write!(
                 text,
-                "{},{},{},{},{},{},{},{},{}\r\n",
+                "{},{},{},{},{},{},{},{},{}{}\r\n",
                 at.format("%Y-%m-%dT%H:%M:%SZ"),
                 calls.calls,
                 calls.successes,
@@ -188,6 +188,7 @@ impl ReportView {
                 cell(calls.p50_ms),
                 cell(calls.p95_ms),
                 cell(calls.p99_ms),
+                cells.get(line).map_or("", String::as_str),
             );
         }
         ([(CONTENT_TYPE, CSV)], text).into_response()

@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Days, DurationRound as _, SubsecRound as _, TimeDelta, Utc};
+use domain::fault::Fault;
 use persistence::analytics::{Grain, Span};
+use runtime::config::Keep;
 use utoipa::IntoParams;
 use web::{FromQuery, Params, Problem};
 
@@ -54,6 +56,30 @@ pub(crate) struct WantedParams {
     /// `json`, or `csv` for the lines of the series alone.
     #[param(example = "json")]
     format: Option<String>,
+}
+
+impl Wanted {
+    /// The time that is asked for.
+    ///
+    /// # Errors
+    /// Hours or days of it are not kept any more: a report would tell them as without calls.
+    pub(crate) fn kept(&self, keep: Keep) -> Result<Span, Problem> {
+        self.kept_at(keep, Utc::now())
+            .map_err(|fault| Problem::invalid_request(vec![fault]))
+    }
+
+    fn kept_at(&self, keep: Keep, now: DateTime<Utc>) -> Result<Span, Fault> {
+        let (days, hint) = match self.span.grain {
+            Grain::Hour => (keep.hours_days, "give a later \"from\", or bucket=day"),
+            Grain::Day => (keep.days_days, "give a later \"from\""),
+        };
+        if now - self.span.from <= TimeDelta::days(days.into()) {
+            return Ok(self.span);
+        }
+        let grain = self.span.grain.as_str();
+        let message = format!("each {grain} is kept for {days} days");
+        Err(Fault::new("from", "invalid_value", message).hint(hint))
+    }
 }
 
 struct Bucket(Grain);

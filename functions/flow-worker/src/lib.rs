@@ -6,6 +6,7 @@ mod sqs;
 use std::time::Duration;
 
 use persistence::Db;
+use runtime::config::Keep;
 use runtime::{Config, StartError};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -22,6 +23,8 @@ pub struct FlowWorker {
     pub db: Db,
     /// The secrets, of which some chores are about.
     pub vault: Vault,
+    /// How long things are kept.
+    pub keep: Keep,
     /// Works on deliveries; has the runs.
     pub worker: Worker,
 }
@@ -44,6 +47,7 @@ impl FlowWorker {
         Ok(Self {
             db,
             vault,
+            keep: config.keep,
             worker: Worker::new(flows),
         })
     }

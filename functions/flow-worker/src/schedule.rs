@@ -55,7 +55,7 @@ fn tell(facts: &Facts, rounds: usize, failed: bool) {
 
 /// Every chore once: the product's, then the runs'.
 async fn round(app: &FlowWorker) -> Round {
-    let mut swept = runtime::sweep_once(&app.db, &app.vault).await;
+    let mut swept = runtime::sweep_once(&app.db, &app.vault, app.keep).await;
     let failed = !std::mem::take(&mut swept.failed).is_empty();
     let did = !swept.is_idle();
     if did {

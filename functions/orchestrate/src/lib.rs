@@ -101,6 +101,7 @@ pub fn rules(config: &Config) -> Result<AgentRules, StartError> {
         max_turns: model.max_turns,
         token_budget: u64::from(model.token_budget),
         deadline_s: model.deadline_s,
+        prices: model.prices.clone(),
     })
 }
 

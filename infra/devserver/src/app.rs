@@ -8,6 +8,7 @@ use axum::serve::ListenerExt;
 use domain::code::CodeTool;
 use persistence::Db;
 use runtime::Config;
+use runtime::config::Keep;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -137,7 +138,7 @@ impl App {
         let mut notices: Vec<String> = database.notice.into_iter().collect();
         notices.extend(samples::register_flows(&rooms, &caller, &flows).await?);
         notices.extend(demo::keep_secret(&rooms, &caller, options.offline_demo).await?);
-        serving.push(sweep(rooms.clone(), stopped.clone()));
+        serving.push(sweep(rooms.clone(), config.keep, stopped.clone()));
         let workers = work(&rooms);
         serving.push(serve(listener, compose(&config, &rooms), stopped));
 
@@ -239,14 +240,14 @@ fn serve(
 }
 
 /// Does the chores of the background until a stop is asked for. Deployed, a scheduled function does them.
-fn sweep(rooms: Rooms, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
+fn sweep(rooms: Rooms, keep: Keep, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => return,
                 () = tokio::time::sleep(SWEEP) => {}
             }
-            runtime::sweep_once(&rooms.db, &rooms.vault).await;
+            runtime::sweep_once(&rooms.db, &rooms.vault, keep).await;
             if let Err(error) = rooms.flows.sweep().await {
                 tracing::warn!(%error, "the runs could not be swept");
             }

@@ -185,7 +185,11 @@ pub fn compose(config: &Config, rooms: &Rooms) -> Router {
         authenticator: authenticator.clone(),
         db: db.clone(),
     };
-    let analytics = Analytics { authenticator, db };
+    let analytics = Analytics {
+        authenticator,
+        db,
+        keep: config.keep,
+    };
     let router = OpenApiRouter::new()
         .merge(system::routes().with_state(system))
         .merge(tools::routes().with_state(tools))

@@ -18,7 +18,7 @@ pub fn run() -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let (mut linked, mut rewrapped, mut retired) = (0, 0, 0);
     loop {
-        let swept = runtime.block_on(sweep_once(&db, &vault));
+        let swept = runtime.block_on(sweep_once(&db, &vault, config.keep));
         if !swept.failed.is_empty() {
             return Err(format!("these failed: {}", swept.failed.join(", ")));
         }

@@ -25,6 +25,7 @@ pub mod model;
 pub mod output;
 pub mod pages;
 pub mod path;
+pub mod price;
 pub mod prompt;
 pub mod publication;
 pub mod ranking;

@@ -25,6 +25,7 @@ use domain::failure::Failure;
 use domain::fault::Fault;
 use domain::ids::{ConversationId, ToolId};
 use domain::model::{ModelFailure, Usage};
+use domain::price::PriceList;
 use domain::prompt::FilledMessage;
 use executor::ExecuteError;
 use persistence::Db;
@@ -60,6 +61,8 @@ pub struct AgentRules {
     pub token_budget: u64,
     /// Seconds until a run is ended.
     pub deadline_s: u32,
+    /// What tokens of the operator's server cost.
+    pub prices: PriceList,
 }
 
 /// What somebody asks for.

@@ -76,9 +76,11 @@ row! {
 }
 
 row! {
-    /// Tokens of one model.
+    /// Tokens of one model in one hour or day.
     #[derive(PartialEq, Eq)]
     pub struct ModelTokens {
+        /// When the hour or the day began.
+        pub at: DateTime<Utc>,
         /// Which model.
         pub model: String,
         /// Runs of the agent loop.
@@ -93,6 +95,10 @@ row! {
         pub reasoning_tokens: Option<i64>,
         /// All.
         pub total_tokens: Option<i64>,
+        /// What those runs cost that have a price, in billionths of a US dollar.
+        pub cost_nano_usd: Option<i64>,
+        /// Runs that used tokens and have none.
+        pub unpriced_runs: Option<i64>,
     }
 }
 
@@ -133,6 +139,9 @@ macro_rules! cells {
         from orchestration.executions e
         where e.workspace_id = $1
           and e.id >= (select s.id from since s)
+          -- The same by what is asked alone: parts of the log from before and after are not even looked at.
+          and e.id >= orchestration.first_id_at($3 - interval '1 minute')
+          and e.id < orchestration.first_id_at($4 + interval '1 minute')
           and e.started_at >= (select s.at from since s)
           and e.started_at < $4",
             $of_log,
@@ -177,16 +186,14 @@ const TOP: &str = concat!(
 );
 
 const TOKENS: &str = "
-    select r.model, sum(r.runs)::bigint as runs, sum(r.input_tokens)::bigint as input_tokens,
-        sum(r.cached_input_tokens)::bigint as cached_input_tokens, sum(r.output_tokens)::bigint as output_tokens,
-        sum(r.reasoning_tokens)::bigint as reasoning_tokens, sum(r.total_tokens)::bigint as total_tokens
+    select r.at, r.model, r.runs, r.input_tokens, r.cached_input_tokens, r.output_tokens, r.reasoning_tokens, r.total_tokens,
+        r.cost_nano_usd, r.unpriced_runs
     from orchestration.token_rollups r
     where r.workspace_id = $1
       and r.grain = $2
       and r.at >= $3
       and r.at < $4
-    group by r.model
-    order by total_tokens desc, r.model";
+    order by r.at, r.model";
 
 const KNOWN: &str = "
     select exists (select from catalog.tools t where t.workspace_id = $1 and t.id = $2)
@@ -273,7 +280,7 @@ pub async fn top(
     .await
 }
 
-/// Tokens by model, the most first.
+/// Tokens by hour or day and model, in order of time.
 ///
 /// # Errors
 /// The database's.

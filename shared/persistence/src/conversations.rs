@@ -68,6 +68,8 @@ pub struct Ending<'a> {
     pub error: Option<&'a Value>,
     /// All turns together.
     pub usage: Usage,
+    /// What they cost, in billionths of a US dollar; none: they have no price.
+    pub cost_nano_usd: Option<i64>,
     /// Requests to the model.
     pub turns: u32,
     /// Tools that were not offered.
@@ -150,7 +152,8 @@ const FINISH: &str = "
     update orchestration.conversations c
     set status = $3, response = $4, items = $5::text::json, tool_calls = $6::text::json, error = $7::text::json,
         input_tokens = $8, cached_input_tokens = $9, output_tokens = $10, reasoning_tokens = $11, total_tokens = $12,
-        turns = $13, withheld = $14::text::json, warnings = $15::text::json, finished_at = now()
+        turns = $13, withheld = $14::text::json, warnings = $15::text::json, cost_nano_usd = $16,
+        finished_at = now()
     where c.workspace_id = $1
       and c.id = $2
       and c.status = 'running'
@@ -261,7 +264,8 @@ pub async fn finish(
         .bind(count(ending.usage.total_tokens))
         .bind(i32::try_from(ending.turns).unwrap_or(i32::MAX))
         .bind(ending.withheld.to_string())
-        .bind(ending.warnings.to_string());
+        .bind(ending.warnings.to_string())
+        .bind(ending.cost_nano_usd);
     Ok(tx.maybe(query).await?.is_some())
 }
 

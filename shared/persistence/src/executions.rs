@@ -1,11 +1,11 @@
 //! `orchestration.executions`: the log of every call of a tool.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::caller::{Door, Principal};
 use domain::ids::{ExecutionId, WorkspaceId};
 use serde_json::Value;
 use sqlx::query_as;
-use uuid::Uuid;
+use uuid::{Timestamp, Uuid};
 
 use crate::db::{Db, Query, Tx};
 use crate::error::Error;
@@ -298,6 +298,14 @@ fn json(value: &Value) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::Query(Box::new(error)))
 }
 
+/// An id that no call has yet, whatever the clocks of other machines say. The greatest of all would have the database look into
+/// parts of the log that are still to come.
+fn latest() -> Uuid {
+    let tomorrow = Utc::now() + TimeDelta::days(1);
+    let seconds = u64::try_from(tomorrow.timestamp()).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix_time(seconds, 0, 0, 0))
+}
+
 /// The workspace's executions, newest first.
 ///
 /// # Errors
@@ -311,7 +319,7 @@ pub async fn page(
     if let Some(run_id) = filter.run_id {
         let query = query_as(PAGE_OF_RUN)
             .bind(workspace.0)
-            .bind(filter.before.map_or(Uuid::max(), |id| id.0))
+            .bind(filter.before.map_or_else(latest, |id| id.0))
             .bind(limit)
             .bind(run_id)
             .bind(filter.tool_id)
@@ -328,7 +336,7 @@ pub async fn page(
     };
     let mut query: Query<'_, ExecutionSummary> = query_as(sql)
         .bind(workspace.0)
-        .bind(filter.before.map_or(Uuid::max(), |id| id.0))
+        .bind(filter.before.map_or_else(latest, |id| id.0))
         .bind(limit);
     if let Some(tool_id) = filter.tool_id {
         query = query.bind(tool_id);

@@ -30,6 +30,7 @@ pub mod outputs;
 mod pool;
 pub mod prompts;
 pub mod publications;
+pub mod retention;
 pub mod reviews;
 mod revisions;
 pub mod run_events;

@@ -51,6 +51,8 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0033_key_scopes.sql",
     "0034_rollups.sql",
     "0035_marketplace_whole.sql",
+    "0036_retention.sql",
+    "0037_costs.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

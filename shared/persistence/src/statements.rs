@@ -92,6 +92,7 @@ pub fn statements() -> Vec<Statement> {
         crate::authorizations::STATEMENTS,
         crate::data_keys::STATEMENTS,
         crate::analytics::STATEMENTS,
+        crate::retention::STATEMENTS,
         crate::audit::STATEMENTS,
         crate::audit_chain::STATEMENTS,
     ]

@@ -1,5 +1,6 @@
 //! Every environment variable of the product, with its meaning and default; read once, at start.
 
+mod keep;
 mod model;
 mod queue;
 mod read;
@@ -9,6 +10,7 @@ mod variables;
 use std::fmt;
 
 use domain::code::CodeTool;
+use domain::price::PriceList;
 use persistence::PoolMode;
 use secrecy::SecretString;
 use telemetry::Origin;
@@ -46,6 +48,8 @@ pub struct ModelConfig {
     pub token_budget: u32,
     /// `MODEL_DEADLINE_SECONDS`.
     pub deadline_s: u32,
+    /// `MODEL_PRICES`.
+    pub prices: PriceList,
 }
 
 impl Default for ModelConfig {
@@ -59,6 +63,28 @@ impl Default for ModelConfig {
             max_turns: 10,
             token_budget: 200_000,
             deadline_s: 120,
+            prices: PriceList::default(),
+        }
+    }
+}
+
+/// For how many days is kept what is not kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// `EXECUTIONS_KEEP_DAYS`: the log of calls.
+    pub executions_days: u32,
+    /// `ANALYTICS_HOURS_KEEP_DAYS`: what calls came to, by the hour.
+    pub hours_days: u32,
+    /// `ANALYTICS_DAYS_KEEP_DAYS`: the same by the day.
+    pub days_days: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            executions_days: 90,
+            hours_days: 90,
+            days_days: 800,
         }
     }
 }
@@ -90,6 +116,8 @@ pub struct Config {
     pub flow_queue: Option<SqsConfig>,
     /// `OPENAI_…` and `MODEL_…`.
     pub model: ModelConfig,
+    /// `…_KEEP_DAYS`.
+    pub keep: Keep,
     /// `EGRESS_ALLOW`: `host:port,…`.
     pub egress_allow: String,
     /// `CORS_ORIGINS`.
@@ -138,6 +166,7 @@ impl Config {
             secret_stores: StoresConfig::default(),
             flow_queue: None,
             model: ModelConfig::default(),
+            keep: Keep::default(),
             egress_allow: String::new(),
             cors_origins: Vec::new(),
             log_level: "info".to_owned(),
@@ -238,6 +267,10 @@ mod tests {
             ("SECRET_PROVIDER", "vault"),
             ("SECRET_CACHE_SECONDS", "61"),
             ("SECRET_AWS_PREFIX", "api tools"),
+            ("EXECUTIONS_KEEP_DAYS", "6"),
+            ("ANALYTICS_HOURS_KEEP_DAYS", "30"),
+            ("ANALYTICS_DAYS_KEEP_DAYS", "for ever"),
+            ("MODEL_PRICES", r#"{"gpt-5":{"input":"1.25"}}"#),
         ])
         .unwrap_err()
         .to_string();
@@ -254,6 +287,11 @@ mod tests {
             "SECRET_AWS_PREFIX",
             "AWS_REGION",
             "AWS_ACCESS_KEY_ID",
+            "EXECUTIONS_KEEP_DAYS",
+            "ANALYTICS_HOURS_KEEP_DAYS",
+            "ANALYTICS_DAYS_KEEP_DAYS",
+            "MODEL_PRICES: \"gpt-5\": \"input\" must be US dollars",
+            "MODEL_PRICES: \"gpt-5\": \"output\" is missing",
         ] {
             assert!(error.contains(name), "{name} in {error}");
         }

@@ -2,8 +2,11 @@
 
 use std::fmt::Display;
 
-use persistence::{Db, installs, outputs, workspaces};
+use persistence::analytics::Grain;
+use persistence::{Db, installs, outputs, retention, workspaces};
 use vault::{Vault, chain};
+
+use crate::config::Keep;
 
 /// Rows of the audit that one round links.
 const LINK: usize = 5_000;
@@ -29,11 +32,18 @@ const CONVERSATION_DAYS: i32 = 90;
 
 /// Calls are counted so many seconds after they began: by then all of them are in the log, even the slowest.
 const COUNT_AFTER_S: i32 = 20 * 60;
-/// Calls that one round counts, more or less.
-const COUNTED: i64 = 100_000;
 /// How old the numbers of a publication's health may be, in seconds, and of how many one round counts them anew.
 const HEALTH_S: i32 = 15 * 60;
 const HEALTHS: i32 = 100;
+/// Calls that one round counts, more or less. Those that differ in everything take a tenth of a millisecond each, and a statement
+/// that takes ten seconds is ended: a round that counts too much would count nothing.
+const COUNTED: i64 = 20_000;
+
+/// Parts of the log are made for so many days ahead.
+const PARTS_AHEAD_DAYS: i32 = 60;
+/// Counts of hours and of days that one round removes of each kind.
+const THINNED: i64 = 10_000;
+
 /// Workspaces that one round removes, and executions of theirs beforehand.
 const WORKSPACES: i64 = 1;
 const WORKSPACE_ROWS: i64 = 5_000;
@@ -59,6 +69,10 @@ pub struct Swept {
     pub counted: u64,
     /// Publications whose health was counted anew.
     pub healths: u64,
+    /// Parts of the log of calls that were made, or dropped because their time is over.
+    pub parts: u64,
+    /// Counts of hours and of days whose time is over.
+    pub thinned: u64,
     /// Workspaces that were deleted and whose time to be restored is over: they are removed now, or what is in them.
     pub purged: u64,
     /// Chores that failed; why is in the log.
@@ -89,7 +103,7 @@ impl Swept {
 
 /// One round: links the audit, wraps data keys with the current master key, retires old ones. What fails
 /// does not keep the rest from being done. Repeat until it is [idle](Swept::is_idle), or a second later.
-pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
+pub async fn sweep_once(db: &Db, vault: &Vault, keep: Keep) -> Swept {
     let mut swept = Swept::default();
     let rewrapped = vault.rewrap(KEYS).await;
     swept.rewrapped = swept.settle("rewrap", rewrapped);
@@ -112,6 +126,13 @@ pub async fn sweep_once(db: &Db, vault: &Vault) -> Swept {
     swept.counted = swept.settle("analytics", counted);
     let healths = healths(db).await;
     swept.healths = swept.settle("marketplace", healths);
+    let made = add_parts(db).await;
+    swept.parts = swept.settle("parts of the log", made);
+    // After the counting: only what is counted is dropped.
+    let dropped = drop_parts(db, keep).await;
+    swept.parts += swept.settle("old parts of the log", dropped);
+    let thinned = thin(db, keep).await;
+    swept.thinned = swept.settle("old counts", thinned);
     // Last: what was just done is in the audit too.
     let linked = chain::link(db, LINK).await;
     swept.linked = swept.settle("link", linked);
@@ -157,6 +178,39 @@ async fn healths(db: &Db) -> Result<u64, persistence::Error> {
     let refreshed = installs::refresh_health(&mut tx, HEALTH_S, HEALTHS).await?;
     tx.commit().await?;
     Ok(refreshed)
+}
+
+/// Makes the parts of the log that are written next.
+async fn add_parts(db: &Db) -> Result<u64, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let made = retention::add_parts(&mut tx, PARTS_AHEAD_DAYS).await?;
+    tx.commit().await?;
+    Ok(made.unwrap_or_default())
+}
+
+/// Drops the parts of the log whose time is over.
+async fn drop_parts(db: &Db, keep: Keep) -> Result<u64, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let dropped = retention::drop_parts(&mut tx, days(keep.executions_days)).await?;
+    tx.commit().await?;
+    if dropped.is_none() {
+        tracing::debug!("the log is in use: its old parts are dropped another time");
+    }
+    Ok(dropped.unwrap_or_default())
+}
+
+/// Removes what calls came to in hours and days that nobody reads any more.
+async fn thin(db: &Db, keep: Keep) -> Result<u64, persistence::Error> {
+    let mut tx = db.begin_system().await?;
+    let hours = retention::thin(&mut tx, Grain::Hour, days(keep.hours_days), THINNED).await?;
+    let days = retention::thin(&mut tx, Grain::Day, days(keep.days_days), THINNED).await?;
+    tx.commit().await?;
+    Ok(hours + days)
+}
+
+/// As the database counts.
+fn days(days: u32) -> i32 {
+    i32::try_from(days).unwrap_or(i32::MAX)
 }
 
 /// Forgets what the ledger remembers and the limits count no more, and consents that were not finished.

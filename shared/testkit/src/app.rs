@@ -336,7 +336,8 @@ impl TestApp {
     /// When one fails.
     pub async fn sweeps(&self) {
         loop {
-            let swept = runtime::sweep_once(&self.rooms.db, &self.rooms.vault).await;
+            let swept =
+                runtime::sweep_once(&self.rooms.db, &self.rooms.vault, self.config.keep).await;
             assert!(swept.failed.is_empty(), "{swept:?}");
             let flows = self.rooms.flows.sweep().await.expect("a sweep of the runs");
             if swept.is_idle() && flows.is_idle() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use testkit::TestApp;
 
-use super::{logged, report};
+use super::{logged, logged_at, report};
 
 /// Everything that a report tells, of days and of hours.
 async fn told(app: &TestApp) -> [Value; 3] {
@@ -80,11 +80,21 @@ async fn a_few_at_once_come_to_all() {
 #[tokio::test]
 async fn calls_that_may_still_end_are_left_for_later() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
-    app.sql(&logged(&alice, "quote", 10, 1));
-    app.sql("update orchestration.executions set started_at = now() - interval '19 minutes'");
+    app.sql(&logged_at(
+        &alice,
+        "quote",
+        10,
+        "now() - interval '19 minutes'",
+    ));
     app.sweeps().await;
     assert_eq!(counted(&app), "");
-    app.sql("update orchestration.executions set started_at = now() - interval '21 minutes'");
+    app.sql("delete from orchestration.executions");
+    app.sql(&logged_at(
+        &alice,
+        "quote",
+        10,
+        "now() - interval '21 minutes'",
+    ));
     app.sql("update orchestration.rollup_state set done_until = now() - interval '1 hour'");
     app.sweeps().await;
     assert_eq!(

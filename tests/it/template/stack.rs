@@ -60,6 +60,10 @@ impl Stack {
         self.0["Parameters"][name][what].as_i64()
     }
 
+    pub(super) fn has_parameter(&self, name: &str) -> bool {
+        !self.0["Parameters"][name]["Default"].is_null()
+    }
+
     pub(super) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
         let globals = &self.0["Globals"]["Function"];
         self.resources("AWS::Serverless::Function")

@@ -167,6 +167,7 @@ fn is_format_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use domain::price::PriceList;
     use serde_json::json;
 
     use super::*;
@@ -181,6 +182,7 @@ mod tests {
             max_turns: 10,
             token_budget: 200_000,
             deadline_s: 60,
+            prices: PriceList::default(),
         }
     }
 

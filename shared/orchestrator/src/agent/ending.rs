@@ -1,10 +1,12 @@
 //! How a run ends in its conversation: written down whatever happened.
 
+use domain::price::NanoUsd;
 use persistence::conversations::{self, Ending, Status};
 use serde_json::{Value, json};
 
 use super::run::Run;
 use super::{OrchestrateError, history};
+use crate::endpoint::Source;
 
 impl Run {
     /// Writes the end down and hands the outcome on. An answer whose conversation could not be kept is a failure: its id would lead
@@ -53,6 +55,7 @@ impl Run {
             tool_calls: &tool_calls,
             error: error.as_ref(),
             usage: self.usage,
+            cost_nano_usd: self.cost(),
             turns: self.turns,
             withheld: &withheld,
             warnings: &Value::from(self.warnings.as_slice()),
@@ -83,6 +86,21 @@ impl Run {
         conversations::finish(&mut tx, workspace, id, &ending).await?;
         tx.commit().await?;
         Err(persistence::Error::Forbidden)
+    }
+}
+
+impl Run {
+    /// What the tokens cost by the operator's prices of now. A workspace's own server sends its bill to the workspace, by prices that
+    /// nobody here knows.
+    fn cost(&self) -> Option<i64> {
+        match self.plan.source {
+            Source::Operator(_) => {
+                let prices = &self.rooms.rules.prices;
+                let cost = prices.cost(&self.plan.request.model, self.usage);
+                cost.map(|NanoUsd(cost)| cost)
+            }
+            Source::Workspace(_) => None,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use persistence::{DatabaseConfig, Db, Error, Insert, MIGRATIONS, PoolMode, migrate, workspaces};
 use postgres::{OWNER, Search, Throwaway};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, raw_sql};
 
 use crate::cluster::{cluster, column, empty};
 
@@ -161,6 +162,58 @@ async fn applies_on_supabase_without_touching_what_is_supabases() {
         persistence::Entry::Member(_)
     ));
     db.close().await;
+}
+
+/// Migrated as Supabase's `postgres`, to which policies apply unless it bypasses them.
+#[tokio::test]
+async fn a_log_that_is_older_than_its_parts_keeps_its_calls() {
+    let cluster = Throwaway::start(&Search::default()).unwrap();
+    cluster.create_database("supabase", None).unwrap();
+    cluster.sql("supabase", SUPABASE).unwrap();
+    let cut = MIGRATIONS
+        .iter()
+        .position(|(name, _)| name.ends_with("_retention.sql"))
+        .unwrap();
+    let mut dashboard = PgConnection::connect(&cluster.url("dashboard", "supabase"))
+        .await
+        .unwrap();
+    let mut apply = async |migrations: &[(&str, &'static str)]| {
+        for (name, text) in migrations {
+            let applied = raw_sql(AssertSqlSafe(format!("begin; {text}; commit")));
+            let applied = applied.execute(&mut dashboard).await;
+            applied.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    };
+    apply(&MIGRATIONS[..cut]).await;
+    let written = "
+        insert into orchestration.executions (workspace_id, id, tool_id, door, success, input, started_at, duration_us)
+        select gen_random_uuid(), c.id, 'quote', 'rest', true, '{}', now(), 1
+        from (
+            select orchestration.first_id_at(now() - i * interval '1 hour') as id from generate_series(0, 999) as i
+            union all
+            -- Made by hand.
+            values ('00000000-0000-4000-8000-000000000000'::uuid), ('ffffffff-ffff-4fff-8fff-ffffffffffff')
+        ) as c;
+        select md5(string_agg(e::text, ' ' order by e.id)) from orchestration.executions e";
+    let before = cluster.sql("supabase", written).unwrap();
+    apply(&MIGRATIONS[cut..]).await;
+    let held = "select e.tableoid::regclass || ' ' || count(*) from orchestration.executions e
+         group by e.tableoid order by count(*) desc limit 1";
+    let held = cluster.sql("supabase", held).unwrap();
+    assert_eq!(held.single(), Some("orchestration.executions_first 1001"));
+    let after =
+        "select md5(string_agg(e::text, ' ' order by e.id)) from orchestration.executions e";
+    assert_eq!(before.rows, cluster.sql("supabase", after).unwrap().rows);
+    // And the role that owns the log makes parts of it and drops them.
+    let dropped = "
+        update orchestration.rollup_state set done_until = now() + interval '1 year';
+        set role service_role;
+        select orchestration.add_execution_parts('100 days') > 0
+           and orchestration.drop_execution_parts('-60 days') > 1";
+    let dropped = cluster.sql("supabase", dropped).unwrap();
+    assert_eq!(dropped.single(), Some("t"));
+    let left = cluster.sql("supabase", "select count(*) from orchestration.executions");
+    assert_eq!(left.unwrap().single(), Some("1"));
 }
 
 #[tokio::test]

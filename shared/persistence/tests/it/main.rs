@@ -20,6 +20,7 @@ mod neighbours;
 mod outputs;
 mod pooler;
 mod races;
+mod retention;
 mod rules;
 mod secrets;
 // Shared with the tests of the whole product, which no crate below them can import.

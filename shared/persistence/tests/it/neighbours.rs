@@ -10,6 +10,7 @@ const TABLES: &str = "select c.oid::regclass::text
     where c.relnamespace::regnamespace::text in
         ('identity', 'secrets', 'catalog', 'orchestration', 'registry')
       and c.relkind in ('r', 'p')
+      and not c.relispartition
     order by 1";
 
 /// What the statement answers as this role and person; `None` when it is not granted.

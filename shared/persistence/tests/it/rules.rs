@@ -2,11 +2,13 @@
 
 use crate::cluster::{Database, column};
 
+/// Without the parts of a table: nobody is granted anything on them, so its policies decide ([parts_are_nobodys]).
 const TABLES: &str = "
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('identity', 'secrets', 'catalog', 'orchestration', 'registry')
-      and c.relkind in ('r', 'p')";
+      and c.relkind in ('r', 'p')
+      and not c.relispartition";
 
 async fn none(query: &str) {
     let database = Database::new().await;
@@ -42,6 +44,36 @@ async fn every_table_has_forced_row_level_security() {
         "select c.oid::regclass {TABLES} and not (c.relrowsecurity and c.relforcerowsecurity)"
     ))
     .await;
+}
+
+/// The parts of a table are read and written through the table and its policies alone. Were they reached past it all the same, they
+/// have no policy, so that forced row-level security shows and takes nothing.
+#[tokio::test]
+async fn parts_are_nobodys() {
+    const PARTS: &str = "
+        from pg_class c
+        where c.relnamespace::regnamespace::text in ('identity', 'secrets', 'catalog', 'orchestration', 'registry')
+          and c.relkind in ('r', 'p')
+          and c.relispartition";
+    let database = Database::new().await;
+    database.sql("select orchestration.add_execution_parts('400 days')");
+    let parts = column(&database.sql(&format!("select c.oid::regclass {PARTS}")));
+    assert!(parts.len() > 12, "{parts:?}");
+    let loose = column(&database.sql(&format!(
+        "select c.oid::regclass {PARTS} and (
+             not (c.relrowsecurity and c.relforcerowsecurity)
+             or exists (select from pg_policy p where p.polrelid = c.oid)
+             or exists (select from aclexplode(c.relacl) a where a.grantee <> c.relowner)
+             or exists (
+                 select
+                 from pg_class above
+                 join pg_inherits i on i.inhparent = above.oid
+                 where i.inhrelid = c.oid
+                   and not (above.relrowsecurity and above.relforcerowsecurity)
+             )
+         )"
+    )));
+    assert!(loose.is_empty(), "{loose:#?}");
 }
 
 #[tokio::test]
@@ -168,6 +200,7 @@ async fn definer_functions_are_few_and_pin_their_search_path() {
     assert_eq!(
         callable,
         [
+            "add_execution_parts",
             "admit",
             "admit_runs",
             "advance_run",
@@ -177,6 +210,7 @@ async fn definer_functions_are_few_and_pin_their_search_path() {
             "counted_until",
             "create_workspace",
             "delete_workspace",
+            "drop_execution_parts",
             "enter",
             "enter_with_key",
             "fetch_for_use",

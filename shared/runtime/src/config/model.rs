@@ -1,5 +1,7 @@
 //! The operator's model server and the limits of runs, from their variables. Pure.
 
+use domain::price::PriceList;
+
 use super::ModelConfig;
 use super::read::Reader;
 
@@ -19,10 +21,28 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 usual.token_budget,
             ),
             deadline_s: self.number("MODEL_DEADLINE_SECONDS", 5..=840, usual.deadline_s),
+            prices: self.prices(),
         }
     }
 
-    fn number(&mut self, name: &str, within: std::ops::RangeInclusive<u32>, usual: u32) -> u32 {
+    fn prices(&mut self) -> PriceList {
+        let Some(text) = self.text("MODEL_PRICES") else {
+            return PriceList::default();
+        };
+        PriceList::parse(&text).unwrap_or_else(|faults| {
+            for fault in faults {
+                self.fault("MODEL_PRICES", fault);
+            }
+            PriceList::default()
+        })
+    }
+
+    pub(super) fn number(
+        &mut self,
+        name: &str,
+        within: std::ops::RangeInclusive<u32>,
+        usual: u32,
+    ) -> u32 {
         let Some(text) = self.text(name) else {
             return usual;
         };

@@ -36,6 +36,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             secret_stores: self.secret_stores(),
             flow_queue: self.flow_queue(),
             model: self.model(),
+            keep: self.keep(),
             egress_allow: self.egress_allow(),
             cors_origins: self.cors_origins(),
             log_level: self.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()),

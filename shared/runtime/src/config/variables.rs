@@ -154,6 +154,26 @@ pub const VARIABLES: &[Variable] = &[
         default: "120",
     },
     Variable {
+        name: "MODEL_PRICES",
+        meaning: "what tokens of the operator's model server cost: JSON, by model US dollars for a million tokens, such as {\"gpt-5\":{\"input\":1.25,\"cached_input\":0.125,\"output\":10}}",
+        default: "none: reports tell tokens and no cost",
+    },
+    Variable {
+        name: "EXECUTIONS_KEEP_DAYS",
+        meaning: "days for which the log of calls is kept, 7 to 1100, and until its month is over; read by the sweep",
+        default: "90",
+    },
+    Variable {
+        name: "ANALYTICS_HOURS_KEEP_DAYS",
+        meaning: "days for which is kept what calls came to by the hour, 31 to 3660; read by the sweep and by reports",
+        default: "90",
+    },
+    Variable {
+        name: "ANALYTICS_DAYS_KEEP_DAYS",
+        meaning: "days for which is kept what calls came to by the day, 31 to 36600; read by the sweep and by reports",
+        default: "800",
+    },
+    Variable {
         name: "EGRESS_ALLOW",
         meaning: "host:port,… of private upstreams that tools may reach, over http as well",
         default: "none: public https hosts only",
