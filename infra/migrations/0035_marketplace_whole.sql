@@ -109,6 +109,8 @@ alter table catalog.installs
     add column part_of text collate "C",
     -- The content as it was published, of what was installed itself: bindings are filled into it.
     add column manifest json,
+    -- The first of the workspace's versions that has this content: binding makes further ones.
+    add column since_version int not null default 1,
     -- The copy: the version and hash of the workspace's own row, with the bindings in it.
     add column local_version int not null default 1,
     add column local_hash text not null default repeat('0', 64) check (local_hash ~ '^[0-9a-f]{64}$'),
@@ -127,34 +129,31 @@ create index installs_part_of on catalog.installs (workspace_id, part_of) where 
 
 create trigger touch before update on catalog.installs for each row execute function identity.touch();
 
--- What came with a flow is not counted again. Definer: who installs may not change the publisher's row, but it counts.
+-- Workspaces are counted: what came with a flow is not counted again, nor is a second copy. Definer: who installs may not change
+-- the publisher's row, but it counts. That row is locked first, so that two who count see each other.
 create or replace function catalog.count_install() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    row catalog.installs := case tg_op when 'DELETE' then old else new end;
+    copies bigint;
 begin
-    if tg_op = 'INSERT' and new.part_of is null then
-        update catalog.publications p set installs = p.installs + 1 where p.id = new.publication_id;
-    elsif tg_op = 'DELETE' and old.part_of is null then
-        update catalog.publications p set installs = p.installs - 1 where p.id = old.publication_id and p.installs > 0;
+    if row.part_of is not null or row.publication_id is null then
+        return null;
+    end if;
+    perform from catalog.publications p where p.id = row.publication_id for no key update;
+    select count(*) into copies
+    from catalog.installs i
+    where i.publication_id = row.publication_id
+      and i.workspace_id = row.workspace_id
+      and i.part_of is null;
+    if tg_op = 'INSERT' and copies = 1 then
+        update catalog.publications p set installs = p.installs + 1 where p.id = row.publication_id;
+    elsif tg_op = 'DELETE' and copies = 0 then
+        update catalog.publications p set installs = p.installs - 1 where p.id = row.publication_id and p.installs > 0;
     end if;
     return null;
 end
 $$;
-
--- Another content is for admins to accept; bindings are for members. A check like a policy's, which cannot see the old row.
-create function catalog.admins_accept() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    if new.hash <> old.hash and current_user = 'authenticated'
-        and not new.workspace_id = any ((select identity.reach('admin'))::uuid[])
-    then
-        raise exception 'an update is accepted by admins' using errcode = 'insufficient_privilege';
-    end if;
-    return new;
-end
-$$;
-revoke execute on function catalog.admins_accept() from public;
-create trigger admins_accept before update of hash on catalog.installs
-    for each row execute function catalog.admins_accept();
 
 -- An installed copy is what was installed: it changes together with its install, or not at all. Checked at commit, because the two
 -- rows need each other. Definer, since nothing else may hide the install.
@@ -167,7 +166,7 @@ begin
         where i.workspace_id = new.workspace_id
           and i.kind = tg_argv[0]
           and i.tool_id = new.id
-          and i.local_hash <> new.hash
+          and (i.local_hash, i.local_version) <> (new.hash, new.version)
     ) then
         raise exception 'an installed copy is pinned' using errcode = 'check_violation', constraint = 'installs_pinned';
     end if;
@@ -176,17 +175,28 @@ end
 $$;
 revoke execute on function catalog.keep_pinned() from public;
 create constraint trigger keep_pinned after update on catalog.tools deferrable initially deferred
-    for each row when (old.hash is distinct from new.hash) execute function catalog.keep_pinned('tool');
+    for each row when ((old.hash, old.version) is distinct from (new.hash, new.version)) execute function catalog.keep_pinned('tool');
 create constraint trigger keep_pinned after update on orchestration.flows deferrable initially deferred
-    for each row when (old.hash is distinct from new.hash) execute function catalog.keep_pinned('flow');
+    for each row when ((old.hash, old.version) is distinct from (new.hash, new.version)) execute function catalog.keep_pinned('flow');
 create constraint trigger keep_pinned after update on catalog.prompts deferrable initially deferred
-    for each row when (old.hash is distinct from new.hash) execute function catalog.keep_pinned('prompt');
+    for each row when ((old.hash, old.version) is distinct from (new.hash, new.version)) execute function catalog.keep_pinned('prompt');
 
--- What is taken out of use is installed and published no longer; what came with it stays, as the workspace's own. Definer: the
--- publication's row is the server's to withdraw.
+-- What is taken out of use is installed and published no longer; what came with it stays, as the workspace's own. What came with
+-- something else goes with that. Definer: the publication's row is the server's to withdraw.
 create function catalog.take_down() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+    if exists (
+        select
+        from catalog.installs i
+        where i.workspace_id = new.workspace_id
+          and i.kind = tg_argv[0]
+          and i.tool_id = new.id
+          and i.part_of is not null
+    ) then
+        raise exception 'it came with something else, which is taken out of use instead'
+            using errcode = 'check_violation', constraint = 'installs_pinned';
+    end if;
     delete from catalog.installs i
     where i.workspace_id = new.workspace_id
       and i.kind = tg_argv[0]
@@ -211,13 +221,25 @@ create trigger take_down after update of retired_at on orchestration.flows
 create trigger take_down after update of retired_at on catalog.prompts
     for each row when (old.retired_at is null and new.retired_at is not null) execute function catalog.take_down('prompt');
 
-grant insert (kind, needs, fixtures), update (needs, fixtures) on catalog.publications to authenticated;
+-- Publications, installs and reviews fit together and to what was checked, so nobody writes them but the product: as the system,
+-- in statements that ask what the person may. What is read of others is what everybody reads.
+revoke insert, update, delete on catalog.publications, catalog.installs, registry.reviews from authenticated;
+revoke insert (workspace_id, tool_id, version, hash, manifest, slug, name, description, tags),
+    update (version, hash, manifest, name, description, tags, withdrawn_at) on catalog.publications from authenticated;
+revoke insert (workspace_id, tool_id, publication_id, version, hash, bindings), update (publication_id, version, hash, bindings)
+    on catalog.installs from authenticated;
+revoke insert (publication_id, workspace_id, rating, body), update (rating, body) on registry.reviews from authenticated;
+revoke select on catalog.publications, registry.reviews from authenticated;
+grant select (id, workspace_id, kind, tool_id, slug, publisher, name, description, tags, version, hash, manifest, needs, fixtures,
+    published_at, updated_at, withdrawn_at, hidden, installs, ratings, rating, score, health, calls, successes, p95_ms,
+    last_success_at, search) on catalog.publications to authenticated;
+grant select (id, publication_id, rating, body, version, created_at, updated_at) on registry.reviews to authenticated;
+grant select, insert, update on catalog.publications, registry.reviews to service_role;
+grant select, insert, update, delete on catalog.installs to service_role;
+grant select on catalog.tools, catalog.prompts, orchestration.flows to service_role;
 grant select (kind, publisher, needs, fixtures, score, calls, successes, p95_ms, last_success_at) on catalog.publications
     to anon;
 grant update (calls, successes, p95_ms, last_success_at, health_at) on catalog.publications to service_role;
-grant insert (kind, slug, part, part_of, manifest, local_version, local_hash),
-    update (slug, part_of, manifest, local_version, local_hash)
-    on catalog.installs to authenticated;
 
 -- A review is of a version.
 alter table registry.reviews
@@ -238,13 +260,14 @@ begin
 end
 $$;
 
--- Whether this workspace ran this very content with success; asked with the rights of whoever asks. A prompt has no runs of its own:
--- it was used once it is installed.
+-- Whether this workspace ran this very content with success. A prompt has no runs of its own: it was used once it is installed.
 create function registry.has_run(publication uuid, workspace uuid, content text) returns boolean
-language sql stable
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
 return exists (
     select
     from catalog.installs i
+    join catalog.publications p on p.id = i.publication_id and p.kind = i.kind
     where i.publication_id = publication
       and i.workspace_id = workspace
       and i.hash = content
@@ -255,7 +278,7 @@ return exists (
               from orchestration.executions e
               where e.workspace_id = i.workspace_id
                 and e.tool_id = i.tool_id
-                and e.tool_version = i.local_version
+                and e.tool_version between i.since_version and i.local_version
                 and e.success
           )
           when 'flow' then exists (
@@ -263,36 +286,27 @@ return exists (
               from orchestration.runs r
               where r.workspace_id = i.workspace_id
                 and r.flow_id = i.tool_id
-                and r.flow_version = i.local_version
+                and r.flow_version between i.since_version and i.local_version
                 and r.status = 'succeeded'
           )
           else true
       end
 );
+end
+$$;
 revoke execute on function registry.is_publisher(uuid), registry.has_run(uuid, uuid, text) from public;
-grant execute on function registry.is_publisher(uuid), registry.has_run(uuid, uuid, text) to authenticated;
+grant execute on function registry.is_publisher(uuid), registry.has_run(uuid, uuid, text) to service_role;
 
 drop policy user_reviews on registry.reviews;
-create policy user_reviews on registry.reviews for insert to authenticated
-    with check (
-        user_id = (select auth.uid())
-        and workspace_id = any ((select identity.reach('member'))::uuid[])
-        and registry.has_run(publication_id, workspace_id, hash)
-        and not registry.is_publisher(publication_id)
-    );
 drop policy user_changes on registry.reviews;
-create policy user_changes on registry.reviews for update to authenticated
-    using (user_id = (select auth.uid()))
-    with check (
-        user_id = (select auth.uid())
-        and workspace_id = any ((select identity.reach('member'))::uuid[])
-        and registry.has_run(publication_id, workspace_id, hash)
-        and not registry.is_publisher(publication_id)
-    );
-create policy user_reads on registry.reviews for select to authenticated using (user_id = (select auth.uid()));
+drop policy user_deletes on registry.reviews;
+drop policy member_installs on catalog.installs;
+drop policy member_updates on catalog.installs;
+drop policy admin_removes on catalog.installs;
+drop policy admin_publishes on catalog.publications;
+drop policy admin_changes on catalog.publications;
 
-grant select (version, hash) on registry.reviews to anon;
-grant insert (version, hash), update (workspace_id, version, hash) on registry.reviews to authenticated;
+grant select (version) on registry.reviews to anon;
 
 drop view registry.marketplace_reviews;
 create view registry.marketplace_reviews with (security_invoker = true) as
@@ -316,20 +330,28 @@ create function registry.browse(
     q text, tag text, wanted text, sort text, after_value numeric, after_id uuid, most int,
     out id uuid, out value numeric
 ) returns setof record
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set client_min_messages = 'error' set statement_timeout = '3s' as $$
+declare
+    -- Once: a function in the statement would be called for every row.
+    wanted_words constant tsquery := catalog.search_query(q);
 begin
     if q is not null then
+        -- Nothing but stop words, or nothing but what is not wanted: no index knows that.
+        if querytree(wanted_words) in ('', 'T') then
+            return;
+        end if;
         return query
         with found as (
             select p.id, case sort
                 when 'rating' then p.score
                 when 'installs' then p.installs
                 when 'new' then extract(epoch from p.published_at)
-                else ts_rank(p.search, s.query)::numeric
+                else ts_rank(p.search, wanted_words)::numeric
             end as value
-            from (select catalog.search_query(q) as query) as s
-            join catalog.publications p on p.search @@ s.query
-            where p.withdrawn_at is null
+            from catalog.publications p
+            where p.search @@ wanted_words
+              and p.withdrawn_at is null
               and not p.hidden
               and (tag is null or tag = any (p.tags))
               and (wanted is null or p.kind = wanted)

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use domain::publication::{Bindings, Kind};
+use domain::publication::{Bindings, Kind, PublicId};
 use utoipa::ToSchema;
-use web::openapi::Missing;
+use web::openapi::{Conflict, Missing};
 use web::{Allowed, Fields, FromFields, Json, PathPair, Problem};
 
 use crate::Marketplace;
@@ -44,12 +44,12 @@ impl FromFields for BindingsRequest {
         ("tool_id" = String, Path, description = "Its id in the workspace.", example = "get_quote"),
     ),
     request_body(content = BindingsRequest, example = json!({ "variables": { "region": "eu" } })),
-    responses((status = 200, description = "How it stands now.", body = WholeInstall), Missing)
+    responses((status = 200, description = "How it stands now.", body = WholeInstall), Missing, Conflict)
 )]
 pub(crate) async fn bind_install(
     Allowed(caller): Allowed,
     State(marketplace): State<Marketplace>,
-    PathPair(kind, id): PathPair<Kind, String>,
+    PathPair(kind, id): PathPair<Kind, PublicId>,
     Json(request): Json<BindingsRequest>,
 ) -> Result<Json<WholeInstall>, Problem> {
     let market = marketplace.registry.market();
@@ -57,7 +57,7 @@ pub(crate) async fn bind_install(
         secrets: request.secrets,
         variables: request.variables,
     };
-    let bound = market.bind(&caller, kind, &id, &bindings).await?;
+    let bound = market.bind(&caller, kind, id.as_str(), &bindings).await?;
     marketplace.bind_secrets(&caller, &bound).await;
     Ok(Json(bound.standing.into()))
 }

@@ -6,11 +6,11 @@ use std::str::FromStr;
 use axum::extract::State;
 use domain::publication::Kind;
 use persistence::Db;
-use persistence::marketplace::{self, Browse, Sort};
+use persistence::marketplace::{self, Browse, Listed, Sort};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{FromQuery, Json, Page, PageOf, Params, Problem, Query};
+use web::{Code, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::publication_view::PublicationView;
 
@@ -73,7 +73,11 @@ impl FromQuery for Wanted {
             }
         };
         // The cursor of one order means nothing in another.
-        let page = params.page(&format!("{LIST}.{}", sort.as_str()))?;
+        let page: PageOf<Place> = params.page(&format!("{LIST}.{}", sort.as_str()))?;
+        if page.after.as_ref().is_some_and(|place| !place.is_of(sort)) {
+            let detail = "this list did not make that cursor";
+            return Err(Problem::new(Code::InvalidCursor, detail));
+        }
         Ok(Self {
             q,
             tag,
@@ -90,6 +94,18 @@ pub(crate) struct Place {
     /// A decimal number.
     value: String,
     id: Uuid,
+}
+
+impl Place {
+    /// Whether a row can have this value in this order: the database reads counts and times of it.
+    fn is_of(&self, sort: Sort) -> bool {
+        let (whole, decimals) = self.value.split_once('.').unwrap_or((&self.value, ""));
+        match sort {
+            Sort::Installs => whole.len() <= 18 && decimals.is_empty(),
+            Sort::New => whole.len() <= 11,
+            Sort::Rating | Sort::Relevance => whole.len() <= 2,
+        }
+    }
 }
 
 impl Display for Place {
@@ -159,11 +175,18 @@ pub(crate) async fn browse(
         value: row.value.clone(),
         id: row.id,
     });
-    let publications = page.items.into_iter().map(PublicationView::try_from);
     Ok(Json(PublicationList {
-        publications: publications.collect::<Result<_, _>>()?,
+        publications: page.items.into_iter().filter_map(shown).collect(),
         next_cursor: page.next_cursor,
     }))
+}
+
+/// One row that cannot be read does not hide the others.
+fn shown(listed: Listed) -> Option<PublicationView> {
+    let slug = listed.slug.clone();
+    let view = PublicationView::try_from(listed);
+    view.inspect_err(|error| tracing::error!(slug, %error, "a publication cannot be read"))
+        .ok()
 }
 
 #[cfg(test)]

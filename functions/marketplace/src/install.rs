@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use domain::publication::Bindings;
+use domain::publication::{Bindings, PublicId};
 use registry::Asked;
 use utoipa::ToSchema;
 use web::openapi::{Conflict, Missing};
@@ -52,7 +52,7 @@ impl FromFields for InstallRequest {
 pub(crate) async fn install(
     Allowed(caller): Allowed,
     State(marketplace): State<Marketplace>,
-    Path(id): Path<String>,
+    Path(id): Path<PublicId>,
     MaybeJson(request): MaybeJson<InstallRequest>,
 ) -> Result<Created<WholeInstall>, Problem> {
     let asked = Asked {
@@ -64,7 +64,7 @@ pub(crate) async fn install(
         },
     };
     let market = marketplace.registry.market();
-    let installed = market.install(&caller, &id, asked).await?;
+    let installed = market.install(&caller, id.as_str(), asked).await?;
     marketplace.bind_secrets(&caller, &installed).await;
     Ok(Created(installed.standing.into()))
 }

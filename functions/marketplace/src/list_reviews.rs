@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use domain::publication::PublicId;
 use persistence::Db;
 use persistence::marketplace::{self, PublicReview};
 use persistence::reviews::OwnReview;
@@ -103,12 +104,12 @@ pub(crate) struct ReviewList {
 pub(crate) async fn list_reviews(
     Allowed(caller): Allowed,
     State(db): State<Db>,
-    Path(id): Path<String>,
+    Path(id): Path<PublicId>,
     Query(Wanted(wanted)): Query<Wanted>,
 ) -> Result<Json<ReviewList>, Problem> {
     let workspace = Some(caller.workspace_id);
     let mut tx = db.begin_as(&caller.principal, workspace).await?;
-    let listed = marketplace::by_slug(&mut tx, &id).await?;
+    let listed = marketplace::by_slug(&mut tx, id.as_str()).await?;
     let listed = listed.ok_or(MarketError::NotPublic)?;
     let before = wanted.after.map(|made| (made.at, made.id));
     let limit = i64::from(wanted.limit) + 1;

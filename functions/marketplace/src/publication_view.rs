@@ -5,7 +5,6 @@ use domain::publication::Needs;
 use persistence::marketplace::Listed;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::Problem;
 
 use crate::needs_view::NeedsView;
 
@@ -87,9 +86,9 @@ pub(crate) struct HealthView {
 }
 
 impl TryFrom<Listed> for PublicationView {
-    type Error = Problem;
+    type Error = persistence::Error;
 
-    fn try_from(listed: Listed) -> Result<Self, Problem> {
+    fn try_from(listed: Listed) -> Result<Self, persistence::Error> {
         let needs: Needs = serde_json::from_str(&listed.needs)
             .map_err(|error| persistence::Error::Corrupt(error.to_string()))?;
         Ok(Self {

@@ -1,7 +1,7 @@
 //! `POST /api/v1/prompts/{prompt_id}/publish`: shows a prompt to everybody.
 
 use axum::extract::State;
-use domain::publication::Kind;
+use domain::publication::{Kind, PublicId};
 use web::openapi::{Conflict, Missing};
 use web::{Allowed, Json, MaybeJson, Path, Problem};
 
@@ -20,9 +20,9 @@ use crate::publish::{PublishRequest, PublishedView};
 pub(crate) async fn publish_prompt(
     Allowed(caller): Allowed,
     State(marketplace): State<Marketplace>,
-    Path(id): Path<String>,
+    Path(id): Path<PublicId>,
     MaybeJson(request): MaybeJson<PublishRequest>,
 ) -> Result<Json<PublishedView>, Problem> {
-    let published = marketplace.publish(&caller, Kind::Prompt, &id, &request);
+    let published = marketplace.publish(&caller, Kind::Prompt, id.as_str(), &request);
     Ok(Json(published.await?))
 }

@@ -1,7 +1,7 @@
 //! `GET /api/v1/installs/{kind}/{tool_id}`: how something installed stands.
 
 use axum::extract::State;
-use domain::publication::Kind;
+use domain::publication::{Kind, PublicId};
 use registry::Registry;
 use web::openapi::Missing;
 use web::{Allowed, Json, PathPair, Problem};
@@ -22,8 +22,11 @@ use crate::install_view::WholeInstall;
 pub(crate) async fn read_install(
     Allowed(caller): Allowed,
     State(registry): State<Registry>,
-    PathPair(kind, id): PathPair<Kind, String>,
+    PathPair(kind, id): PathPair<Kind, PublicId>,
 ) -> Result<Json<WholeInstall>, Problem> {
-    let standing = registry.market().standing(&caller, kind, &id).await?;
+    let standing = registry
+        .market()
+        .standing(&caller, kind, id.as_str())
+        .await?;
     Ok(Json(standing.into()))
 }

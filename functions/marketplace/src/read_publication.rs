@@ -1,6 +1,7 @@
 //! `GET /api/v1/marketplace/{tool_id}`: one publication with its whole content.
 
 use axum::extract::State;
+use domain::publication::PublicId;
 use registry::Registry;
 use serde::Serialize;
 use serde_json::Value;
@@ -30,9 +31,9 @@ pub(crate) struct WholePublication {
 )]
 pub(crate) async fn read_publication(
     State(registry): State<Registry>,
-    Path(id): Path<String>,
+    Path(id): Path<PublicId>,
 ) -> Result<Json<WholePublication>, Problem> {
-    let public = registry.market().public(&id).await?;
+    let public = registry.market().public(id.as_str()).await?;
     Ok(Json(WholePublication {
         manifest: public.manifest.to_value(),
         publication: public.listed.try_into()?,

@@ -1,6 +1,7 @@
 //! `POST /api/v1/marketplace/{tool_id}/reviews`: what somebody who ran it says.
 
 use axum::extract::State;
+use domain::publication::PublicId;
 use domain::text::hidden_character;
 use persistence::reviews::{self, NewReview};
 use persistence::{Db, marketplace};
@@ -69,12 +70,12 @@ impl FromFields for ReviewRequest {
 pub(crate) async fn review(
     Allowed(caller): Allowed,
     State(db): State<Db>,
-    Path(id): Path<String>,
+    Path(id): Path<PublicId>,
     Json(request): Json<ReviewRequest>,
 ) -> Result<Json<ReviewView>, Problem> {
     let workspace = caller.workspace_id;
     let mut tx = db.begin_as(&caller.principal, Some(workspace)).await?;
-    let listed = marketplace::by_slug(&mut tx, &id).await?;
+    let listed = marketplace::by_slug(&mut tx, id.as_str()).await?;
     let listed = listed.ok_or(MarketError::NotPublic)?;
     let review = NewReview {
         publication_id: listed.id,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use domain::publication::{Bindings, Kind};
+use domain::publication::{Bindings, Kind, PublicId};
 use registry::Update;
 use utoipa::ToSchema;
 use web::openapi::{Conflict, Missing};
@@ -61,7 +61,7 @@ impl FromFields for UpdateRequest {
 pub(crate) async fn update_install(
     Allowed(caller): Allowed,
     State(marketplace): State<Marketplace>,
-    PathPair(kind, id): PathPair<Kind, String>,
+    PathPair(kind, id): PathPair<Kind, PublicId>,
     Json(request): Json<UpdateRequest>,
 ) -> Result<Json<WholeInstall>, Problem> {
     let update = Update {
@@ -73,7 +73,7 @@ pub(crate) async fn update_install(
         },
     };
     let market = marketplace.registry.market();
-    let updated = market.update(&caller, kind, &id, &update).await?;
+    let updated = market.update(&caller, kind, id.as_str(), &update).await?;
     marketplace.bind_secrets(&caller, &updated).await;
     Ok(Json(updated.standing.into()))
 }

@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/prompts/{prompt_id}/publish`: takes a prompt out of the marketplace.
 
 use axum::extract::State;
-use domain::publication::Kind;
+use domain::publication::{Kind, PublicId};
 use registry::Registry;
 use web::openapi::Missing;
 use web::{Allowed, NoContent, Path, Problem};
@@ -17,11 +17,11 @@ use web::{Allowed, NoContent, Path, Problem};
 pub(crate) async fn withdraw_prompt(
     Allowed(caller): Allowed,
     State(registry): State<Registry>,
-    Path(id): Path<String>,
+    Path(id): Path<PublicId>,
 ) -> Result<NoContent, Problem> {
     registry
         .market()
-        .withdraw(&caller, Kind::Prompt, &id)
+        .withdraw(&caller, Kind::Prompt, id.as_str())
         .await?;
     Ok(NoContent)
 }

@@ -54,6 +54,34 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The public id of a publication, or the id of a tool, flow or prompt as it comes in a path: 1 to 128 characters of a-z, 0-9, _ and -.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicId(String);
+
+impl PublicId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that is no [`PublicId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to 128 characters of a-z, 0-9, _ and -")]
+pub struct PublicIdError;
+
+impl FromStr for PublicId {
+    type Err = PublicIdError;
+
+    fn from_str(text: &str) -> Result<Self, PublicIdError> {
+        let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        match (1..=128).contains(&text.len()) && text.bytes().all(plain) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(PublicIdError),
+        }
+    }
+}
+
 /// A text that names no [`Kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a kind is tool, flow or prompt")]

@@ -100,6 +100,7 @@ fn hidden_kind(c: char) -> Option<&'static str> {
         | '\u{2029}'
         | '\u{2060}'..='\u{2065}'
         | '\u{206a}'..='\u{206f}'
+        | '\u{2800}'
         | '\u{3164}'
         | '\u{feff}'
         | '\u{ffa0}'

@@ -9,6 +9,7 @@ use domain::caller::Principal;
 use domain::ids::WorkspaceId;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::QueryAs;
+use sqlx::query_as;
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Connection as _, FromRow, Postgres, SqlSafeStr as _,
     SqlStr, raw_sql,
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::pool::{Lease, Pool};
+use crate::statements::Nothing;
 
 /// How connections are shared on the way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -48,6 +50,9 @@ impl fmt::Debug for DatabaseConfig {
             .finish_non_exhaustive()
     }
 }
+
+const SYSTEM: &str = "set local role service_role";
+const PERSON: &str = "set local role authenticated";
 
 /// Each statement of a transaction sees what was committed before it.
 const EACH_STATEMENT: &str = "";
@@ -345,6 +350,17 @@ impl Tx {
         plain(lease.connection()?, SqlStr::from_static("commit")).await?;
         lease.settled();
         Ok(())
+    }
+
+    /// The rest of the transaction, until [`Self::as_person`], as the system, with the claims of whoever began it: for rows that only the
+    /// product writes. The statement itself asks what the person may (`identity.reach`).
+    pub(crate) async fn as_system(&mut self) -> Result<(), Error> {
+        self.all(query_as::<_, Nothing>(SYSTEM)).await.map(drop)
+    }
+
+    /// The rest of the transaction as the person who began it.
+    pub(crate) async fn as_person(&mut self) -> Result<(), Error> {
+        self.all(query_as::<_, Nothing>(PERSON)).await.map(drop)
     }
 
     /// Every row.

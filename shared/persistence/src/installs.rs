@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::db::Tx;
 use crate::error::Error;
-use crate::statements::{Affected, Nothing, Statement, row, statement};
+use crate::statements::{Affected, Statement, row, statement};
 
 /// The rule that an installed copy is changed by its updates only.
 pub const PINNED: &str = "installs_pinned";
@@ -62,7 +62,7 @@ row! {
         pub hash: String,
         /// What stands for what, as JSON text.
         pub bindings: String,
-        /// The content as it was published, as JSON text.
+        /// The content as it was published, as JSON text; none in a page.
         pub manifest: Option<String>,
         /// The workspace's own version that holds the copy.
         pub local_version: i32,
@@ -93,10 +93,11 @@ row! {
 }
 
 const INSERT: &str = "
-    insert into catalog.installs
+    insert into catalog.installs as i
         (workspace_id, kind, tool_id, publication_id, slug, version, hash, part, part_of, bindings, manifest,
-         local_version, local_hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::json, $11::text::json, $12, $13)
+         local_version, local_hash, since_version)
+    select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::json, $11::text::json, $12, $13, $12
+    where $1 = any (identity.reach('member'))
     on conflict on constraint installs_pkey do update
     set publication_id = excluded.publication_id,
         slug = excluded.slug,
@@ -106,21 +107,27 @@ const INSERT: &str = "
         bindings = excluded.bindings,
         manifest = excluded.manifest,
         local_version = excluded.local_version,
-        local_hash = excluded.local_hash";
+        local_hash = excluded.local_hash,
+        since_version = case i.hash when excluded.hash then i.since_version else excluded.local_version end
+    where i.hash = excluded.hash
+       or i.workspace_id = any (identity.reach('admin'))
+    returning i.tool_id as id";
 
 const FORGET: &str = "
     delete from catalog.installs i
     where i.workspace_id = $1
+      and i.workspace_id = any (identity.reach('admin'))
       and i.kind = $2
       and i.tool_id = $3
     returning i.tool_id as id";
 
 macro_rules! installed {
-    ($condition:literal) => {
+    ($manifest:literal, $condition:literal) => {
         concat!(
             "
-    select i.kind, i.tool_id, i.slug, i.publication_id, i.version, i.hash, i.bindings::text as bindings,
-           i.manifest::text as manifest, i.local_version, i.installed_at, i.updated_at, i.installed_by, p.version as latest_version, p.hash as latest_hash
+    select i.kind, i.tool_id, i.slug, i.publication_id, i.version, i.hash, i.bindings::text as bindings, ",
+            $manifest,
+            " as manifest, i.local_version, i.installed_at, i.updated_at, i.installed_by, p.version as latest_version, p.hash as latest_hash
     from catalog.installs i
     left join catalog.publications p on p.id = i.publication_id and p.withdrawn_at is null and not p.hidden
     where i.workspace_id = $1
@@ -130,7 +137,9 @@ macro_rules! installed {
     };
 }
 
+/// Without the contents, each of which may be half a megabyte.
 const PAGE: &str = installed!(
+    "null::text",
     "
       and ($2::text is null or (i.kind, i.tool_id) > ($2, $3::text))
     order by i.kind, i.tool_id
@@ -138,6 +147,7 @@ const PAGE: &str = installed!(
 );
 
 const ONE: &str = installed!(
+    "i.manifest::text",
     "
       and i.kind = $2
       and i.tool_id = $3"
@@ -148,6 +158,7 @@ const LOCK: &str = "
     select i.tool_id as id
     from catalog.installs i
     where i.workspace_id = $1
+      and i.workspace_id = any (identity.reach('member'))
       and i.kind = $2
       and i.tool_id = $3
     for update";
@@ -170,11 +181,11 @@ const REFRESH_HEALTH: &str = "
     select registry.refresh_health($1 * interval '1 second', $2)::text as id";
 
 pub(crate) const STATEMENTS: &[Statement] = &[
-    statement!("installs::save", INSERT, Authenticated, Nothing),
-    statement!("installs::forget", FORGET, Authenticated, Affected),
+    statement!("installs::save", INSERT, ServiceRole, Affected),
+    statement!("installs::forget", FORGET, ServiceRole, Affected),
     statement!("installs::page", PAGE, Authenticated, Installed),
     statement!("installs::one", ONE, Authenticated, Installed),
-    statement!("installs::lock", LOCK, Authenticated, Affected),
+    statement!("installs::lock", LOCK, ServiceRole, Affected),
     statement!("installs::parts", PARTS, Authenticated, InstalledPart),
     statement!("installs::copies", COPIES, Authenticated, Affected),
     statement!(
@@ -190,7 +201,7 @@ pub(crate) const STATEMENTS: &[Statement] = &[
 /// # Errors
 /// [`Error::Forbidden`] below member, and below admin where the content is another.
 pub async fn save(tx: &mut Tx, new: &NewInstall<'_>) -> Result<(), Error> {
-    let query = query_as::<_, Nothing>(INSERT)
+    let query = query_as::<_, Affected>(INSERT)
         .bind(new.workspace_id.0)
         .bind(new.kind.as_str())
         .bind(new.id)
@@ -204,7 +215,13 @@ pub async fn save(tx: &mut Tx, new: &NewInstall<'_>) -> Result<(), Error> {
         .bind(new.manifest)
         .bind(new.local_version)
         .bind(new.local_hash);
-    tx.all(query).await.map(drop)
+    tx.as_system().await?;
+    let saved = tx.maybe(query).await?;
+    tx.as_person().await?;
+    match saved {
+        Some(_) => Ok(()),
+        None => Err(Error::Forbidden),
+    }
 }
 
 /// Makes one installed document the workspace's own: it is pinned no longer.
@@ -221,7 +238,10 @@ pub async fn forget(
         .bind(workspace.0)
         .bind(kind.as_str())
         .bind(id);
-    Ok(tx.maybe(query).await?.is_some())
+    tx.as_system().await?;
+    let forgotten = tx.maybe(query).await?;
+    tx.as_person().await?;
+    Ok(forgotten.is_some())
 }
 
 /// What a workspace has installed, by kind and id, after this one; without what came with something else.
@@ -270,7 +290,10 @@ pub async fn lock(
         .bind(workspace.0)
         .bind(kind.as_str())
         .bind(id);
-    match tx.maybe(query).await? {
+    tx.as_system().await?;
+    let locked = tx.maybe(query).await?;
+    tx.as_person().await?;
+    match locked {
         Some(_) => one(tx, workspace, kind, id).await,
         None => Ok(None),
     }

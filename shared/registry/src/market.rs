@@ -95,8 +95,12 @@ impl Market<'_> {
         if manifest.hash() != listed.hash {
             return Err(corrupt("a publication's hash is not that of its content"));
         }
+        let kind = kind(&listed.kind)?;
+        if kind != manifest.root.kind {
+            return Err(corrupt("a publication's kind is not that of its content"));
+        }
         Ok(Public {
-            kind: kind(&listed.kind)?,
+            kind,
             needs: json(&listed.needs)?,
             manifest,
             listed,

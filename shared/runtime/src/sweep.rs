@@ -34,7 +34,7 @@ const CONVERSATION_DAYS: i32 = 90;
 const COUNT_AFTER_S: i32 = 20 * 60;
 /// How old the numbers of a publication's health may be, in seconds, and of how many one round counts them anew.
 const HEALTH_S: i32 = 15 * 60;
-const HEALTHS: i32 = 100;
+const HEALTHS: i32 = 20;
 /// Calls that one round counts, more or less. Those that differ in everything take a tenth of a millisecond each, and a statement
 /// that takes ten seconds is ended: a round that counts too much would count nothing.
 const COUNTED: i64 = 20_000;

@@ -64,6 +64,7 @@ async fn another_host_is_refused_until_it_is_accepted_and_gets_no_secret_by_that
         faults(&refused),
         [
             ("/accept".to_owned(), "host_added".to_owned()),
+            ("/accept".to_owned(), "request_changed".to_owned()),
             ("/accept".to_owned(), "secret_host_added".to_owned()),
         ]
     );
@@ -102,7 +103,12 @@ async fn what_must_be_accepted_is_told_by_its_kind() {
         ),
         (
             |next| next["api"]["method"] = "DELETE".into(),
-            &["effects_worse", "effects_worse", "method_added"],
+            &[
+                "effects_worse",
+                "effects_worse",
+                "method_added",
+                "request_changed",
+            ],
         ),
         (
             |next| next["description"] = "Something else.".into(),

@@ -11,11 +11,23 @@ use serde_json::Value;
 
 use super::Kind;
 use crate::fault::Fault;
-use crate::text::hidden_character;
+use crate::text::{hidden_character, look};
 use crate::walk::{At, Faults};
 
 /// Known forms, each with what it tries. `(?i)` and white space of any kind are added to each.
-const FORMS: [(&str, &str); 16] = [
+const FORMS: [(&str, &str); 19] = [
+    (
+        r"(ignore|disregard|forget|override|bypass) (all |any |your |the |these |those )+(\w+ )?(instruction|guideline|polic|restriction|safety)",
+        "it takes other instructions back",
+    ),
+    (
+        r"(let|letting) (the |your )?(user|human|person) (know|see|notice|find out)",
+        "it keeps something from the person",
+    ),
+    (
+        r"(from now on|before (answering|responding|replying)|after every (answer|message|response)|with every (answer|message|response)).{0,80} (call|send|read|use|pass|include|invoke|run)",
+        "it gives the model an order",
+    ),
     (
         r"(ignore|disregard|forget|override|bypass) (all |any |every |the |your |these |those )*(previous|prior|earlier|above|preceding|other|system|existing) (\w+ )?(instruction|prompt|message|rule|direction|guideline|polic)",
         "it takes other instructions back",
@@ -25,7 +37,7 @@ const FORMS: [(&str, &str); 16] = [
         "it takes other instructions back",
     ),
     (
-        r"(do not|don't|never|must not|without|avoid) (tell|telling|inform|informing|mention|mentioning|notify|notifying|alert|alerting|reveal|revealing|ask|asking|show|showing)( this| it| that| anything| them| any of this)*( to)? (the |your )?(user|human|person|owner|admin)",
+        r"(do not|don'?t|never|must not|without|avoid) (tell|telling|inform|informing|mention|mentioning|notify|notifying|alert|alerting|reveal|revealing|ask|asking|show|showing)( this| it| that| anything| them| any of this)*( to)? (the |your )?(user|human|person|owner|admin)",
         "it keeps something from the person",
     ),
     (
@@ -45,7 +57,7 @@ const FORMS: [(&str, &str); 16] = [
         "it puts itself before other tools",
     ),
     (
-        r"(instead of|rather than|never use|do not use|don't use) (any |the |all )?other tools?",
+        r"(instead of|rather than|never use|do not use|don'?t use) (any |the |all )?other tools?",
         "it puts itself before other tools",
     ),
     (
@@ -61,7 +73,7 @@ const FORMS: [(&str, &str); 16] = [
         "it asks for hidden instructions",
     ),
     (
-        r"(with|using|including|and) (the |all |every |any )*(user|person|workspace|owner)('s|s)? (secret|password|credential|token|api.?key|private)s?",
+        r"(with|using|including|and) (the |all |every |any )*(user|person|workspace|owner)('?s)? (secret|password|credential|token|api.?key|private)s?",
         "it asks for secrets or for the conversation",
     ),
     (
@@ -87,30 +99,43 @@ static ORDERS: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
     RegexSet::new(forms.map(|(form, _)| format!("(?is){}", form.replace(' ', r"[\s*_`]+")))).ok()
 });
 
-/// What a text tries with the model that reads it, if it is of a known form.
+/// What a text tries with the model that reads it, if it is of a known form: as it is written, and as its words are read when their
+/// letters are what they look like and nothing stands between them.
 pub fn told_to_models(text: &str) -> Option<&'static str> {
-    let found = ORDERS.as_ref()?.matches(text);
-    let first = found.iter().next()?;
-    FORMS.get(first).map(|(_, tries)| *tries)
+    let orders = ORDERS.as_ref()?;
+    let tries = |text: &str| {
+        let first = orders.matches(text).iter().next()?;
+        FORMS.get(first).map(|(_, tries)| *tries)
+    };
+    tries(text).or_else(|| tries(&plain(text)))
+}
+
+/// The words of a text: letters as they look, apostrophes left out, everything between words one space.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in look(text).chars() {
+        match c {
+            '\'' | '\u{2019}' => {}
+            c if c.is_alphanumeric() => plain.push(c),
+            _ if plain.ends_with(' ') || plain.is_empty() => {}
+            _ => plain.push(' '),
+        }
+    }
+    plain
 }
 
 /// Hints to say what is wrong.
 const PLAIN: &str = "say what it does, in plain words";
 
 /// What is wrong with the texts of a document that a model or a person reads: characters that nobody sees, and orders to a model.
-/// What a prompt says to a model is what it is for: only its name and description are looked at for orders.
+/// What a prompt says to a model is what it is for: only its names, descriptions and variables are looked at for orders.
 pub fn faults_of_text(kind: Kind, document: &Value) -> Vec<Fault> {
     let mut faults = Faults::default();
     hidden(document, &At::ROOT, &mut faults);
-    for name in ["name", "title", "description", "tags"] {
-        if let Some(value) = document.get(name) {
-            orders(value, &At::ROOT.name(name), &mut faults);
-        }
-    }
     match kind {
-        Kind::Prompt => {}
-        Kind::Tool | Kind::Flow => {
-            for name in ["input_schema", "output_schema", "response", "steps"] {
+        Kind::Tool | Kind::Flow => orders(document, &At::ROOT, &mut faults),
+        Kind::Prompt => {
+            for name in ["name", "title", "description", "tags", "variables"] {
                 if let Some(value) = document.get(name) {
                     orders(value, &At::ROOT.name(name), &mut faults);
                 }

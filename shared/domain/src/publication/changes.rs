@@ -37,6 +37,8 @@ pub enum ChangeKind {
     RequestChanged,
     /// What goes from one step of a flow to another, or whether a step runs.
     WiringChanged,
+    /// Anything else that is not known to be harmless: what is made of an answer, what is kept out of storage.
+    OtherChanged,
     /// A text that models read.
     TextChanged,
 }
@@ -68,6 +70,7 @@ impl ChangeKind {
             Self::OutputBroken => "output_broken",
             Self::RequestChanged => "request_changed",
             Self::WiringChanged => "wiring_changed",
+            Self::OtherChanged => "other_changed",
             Self::TextChanged => "text_changed",
         }
     }
@@ -89,6 +92,8 @@ impl ChangeKind {
             | Self::OutputBroken
             | Self::RequestChanged
             | Self::WiringChanged
+            | Self::OtherChanged
+            | Self::ToolRemoved
             | Self::TextChanged => true,
             Self::HostRemoved
             | Self::MethodRemoved
@@ -97,7 +102,6 @@ impl ChangeKind {
             | Self::ScopeRemoved
             | Self::VariableRemoved
             | Self::BuiltInRemoved
-            | Self::ToolRemoved
             | Self::EffectsBetter => false,
         }
     }
@@ -145,11 +149,7 @@ pub fn changes(old: (&Manifest, &Needs), new: (&Manifest, &Needs)) -> Vec<Change
         (ChangeKind::BuiltInAdded, ChangeKind::BuiltInRemoved),
         &mut found,
     );
-    sets(
-        (&parts(old.0), &parts(new.0)),
-        (ChangeKind::ToolAdded, ChangeKind::ToolRemoved),
-        &mut found,
-    );
+    parts(old.0, new.0, &mut found);
     effects(before, now, &mut found);
     if now.consent && !before.consent {
         found.push(change(ChangeKind::ConsentAdded, "a person's account"));
@@ -188,8 +188,16 @@ fn variables(needs: &Needs) -> BTreeSet<String> {
     names.map(|variable| variable.name.clone()).collect()
 }
 
-fn parts(manifest: &Manifest) -> BTreeSet<String> {
-    manifest.parts.iter().map(|part| part.id.clone()).collect()
+/// What is brought along no longer, and what is new: a flow in the place of a tool of that id is both.
+fn parts(before: &Manifest, now: &Manifest, found: &mut Vec<Change>) {
+    let has = |manifest: &Manifest, part: &Document| {
+        let mut parts = manifest.parts.iter();
+        parts.any(|other| (other.kind, &other.id) == (part.kind, &part.id))
+    };
+    let added = now.parts.iter().filter(|part| !has(before, part));
+    found.extend(added.map(|part| change(ChangeKind::ToolAdded, &part.id)));
+    let removed = before.parts.iter().filter(|part| !has(now, part));
+    found.extend(removed.map(|part| change(ChangeKind::ToolRemoved, &part.id)));
 }
 
 fn secrets(before: &Needs, now: &Needs, found: &mut Vec<Change>) {
@@ -252,134 +260,105 @@ fn effects(before: &Needs, now: &Needs, found: &mut Vec<Change>) {
     }
 }
 
-fn documents(was: &Document, is: &Document, found: &mut Vec<Change>) {
-    let empty = Value::Object(serde_json::Map::new());
-    let schema = |document: &Document, name: &str| {
-        document.value.get(name).cloned().unwrap_or(empty.clone())
-    };
-    for (name, side, kind) in [
-        ("input_schema", Side::Input, ChangeKind::InputBroken),
-        ("output_schema", Side::Output, ChangeKind::OutputBroken),
-    ] {
-        let broken = breaks(side, &schema(was, name), &schema(is, name));
-        found.extend(broken.into_iter().map(|broken| Change {
-            detail: Some(broken.what),
-            ..change(kind, format!("{}/{name}{}", is.id, broken.pointer))
-        }));
-    }
-    sent(was, is, found);
-    if was.kind == Kind::Prompt {
-        let told = [
-            "instructions",
-            "template",
-            "messages",
-            "model",
-            "text_format",
-        ];
-        texts(was, is, &told, found);
-        let (before, now) = (variables_of(was), variables_of(is));
-        if before != now {
-            found.push(change(
-                ChangeKind::InputBroken,
-                format!("{}/variables", is.id),
-            ));
-        }
-    }
-    texts(was, is, &["name", "title", "description"], found);
-    let (before, now) = (schema_texts(was), schema_texts(is));
-    if before != now {
-        found.push(change(
-            ChangeKind::TextChanged,
-            format!("{}/input_schema", is.id),
-        ));
-    }
-}
+/// Members of a tool that change nothing that anybody has to accept: how long is waited, how often is tried, how it is found.
+const HARMLESS: [&str; 6] = ["id", "tags", "enabled", "retry", "limits", "cache"];
 
-/// Members of a document that say what is sent: of a tool to its API, of a flow to its tools.
-const SENT: [&str; 8] = [
-    "/api/path",
-    "/api/params",
-    "/api/headers",
-    "/api/auth",
-    "/api/connection_vars",
-    "/body",
-    "/mapping",
-    "/idempotency",
+/// The same of its `api`.
+const HARMLESS_API: [&str; 4] = [
+    "timeout",
+    "timeout_ms",
+    "connect_timeout_ms",
+    "max_response_bytes",
 ];
 
-fn sent(was: &Document, is: &Document, found: &mut Vec<Change>) {
-    match is.kind {
-        Kind::Tool => {
-            for pointer in SENT {
-                if sent_part(&was.value, pointer) != sent_part(&is.value, pointer) {
-                    let subject = format!("{}{pointer}", is.id);
-                    found.push(change(ChangeKind::RequestChanged, subject));
-                }
+/// The same of a flow.
+const HARMLESS_FLOW: [&str; 5] = ["id", "tags", "enabled", "timeout_ms", "max_concurrency"];
+
+/// Members of a tool that say what is sent.
+const SENT: [&str; 2] = ["body", "idempotency"];
+
+/// Every difference between two versions of one document. What is not known to be harmless is told.
+fn documents(was: &Document, is: &Document, found: &mut Vec<Change>) {
+    for name in differing(&was.value, &is.value) {
+        let subject = format!("{}/{name}", is.id);
+        match (is.kind, name) {
+            (_, "name" | "title" | "description") => {
+                let text = is.value.get(name).and_then(Value::as_str);
+                found.push(Change {
+                    detail: text.map(str::to_owned),
+                    ..change(ChangeKind::TextChanged, subject)
+                });
             }
-        }
-        Kind::Flow => {
-            for name in ["steps", "output"] {
-                if was.value.get(name) != is.value.get(name) {
-                    let subject = format!("{}/{name}", is.id);
-                    found.push(change(ChangeKind::WiringChanged, subject));
-                }
-            }
-        }
-        Kind::Prompt => {}
-    }
-}
-
-/// The value there; of `mapping` without what is made of the answer.
-fn sent_part(document: &Value, pointer: &str) -> Option<Value> {
-    let mut value = document.pointer(pointer)?.clone();
-    if pointer == "/mapping"
-        && let Some(mapping) = value.as_object_mut()
-    {
-        mapping.retain(|name, _| name.starts_with("input_"));
-    }
-    Some(value)
-}
-
-fn variables_of(prompt: &Document) -> Option<&Value> {
-    prompt.value.get("variables")
-}
-
-fn texts(was: &Document, is: &Document, names: &[&str], found: &mut Vec<Change>) {
-    for name in names {
-        let (before, now) = (was.value.get(name), is.value.get(name));
-        if before != now {
-            let text = now.and_then(Value::as_str).map(str::to_owned);
-            found.push(Change {
-                detail: text,
-                ..change(ChangeKind::TextChanged, format!("{}/{name}", is.id))
-            });
-        }
-    }
-}
-
-/// Every description and title of the schemas, in their order.
-fn schema_texts(document: &Document) -> Vec<String> {
-    fn gather(value: &Value, texts: &mut Vec<String>) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| gather(item, texts)),
-            Value::Object(members) => {
-                for (name, member) in members {
-                    match member {
-                        Value::String(text) if matches!(name.as_str(), "description" | "title") => {
-                            texts.push(text.clone());
-                        }
-                        other => gather(other, texts),
+            (_, "input_schema") => schema(was, is, name, Side::Input, found),
+            (_, "output_schema") => schema(was, is, name, Side::Output, found),
+            (Kind::Tool, name) if HARMLESS.contains(&name) => {}
+            (Kind::Flow, name) if HARMLESS_FLOW.contains(&name) => {}
+            (Kind::Prompt, "id" | "tags") => {}
+            (Kind::Tool, "api") => {
+                let part = |document: &Document| document.value["api"].clone();
+                for name in differing(&part(was), &part(is)) {
+                    if !HARMLESS_API.contains(&name) {
+                        let subject = format!("{}/api/{name}", is.id);
+                        found.push(change(ChangeKind::RequestChanged, subject));
                     }
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            (Kind::Tool, "mapping") => mapping(was, is, found),
+            (Kind::Tool, name) if SENT.contains(&name) => {
+                found.push(change(ChangeKind::RequestChanged, subject));
+            }
+            (Kind::Tool, _) => found.push(change(ChangeKind::OtherChanged, subject)),
+            (Kind::Flow, _) => found.push(change(ChangeKind::WiringChanged, subject)),
+            (Kind::Prompt, _) => found.push(change(ChangeKind::TextChanged, subject)),
         }
     }
-    let mut texts = Vec::new();
-    for name in ["input_schema", "output_schema"] {
-        if let Some(schema) = document.value.get(name) {
-            gather(schema, &mut texts);
-        }
+}
+
+/// Names of members that differ between two objects, in their order, those that are gone last.
+fn differing<'v>(was: &'v Value, is: &'v Value) -> Vec<&'v str> {
+    let now = is.as_object().into_iter().flatten();
+    let changed = now.filter(|(name, value)| was.get(name.as_str()) != Some(*value));
+    let before = was.as_object().into_iter().flatten();
+    let gone = before.filter(|(name, _)| is.get(name.as_str()).is_none());
+    let names = changed.chain(gone);
+    names.map(|(name, _)| name.as_str()).collect()
+}
+
+/// A schema breaks callers, or it says something else to models: other choices, names, defaults and descriptions are read by them.
+fn schema(was: &Document, is: &Document, name: &str, side: Side, found: &mut Vec<Change>) {
+    let empty = Value::Object(serde_json::Map::new());
+    let part = |document: &Document| document.value.get(name).cloned().unwrap_or(empty.clone());
+    let kind = match side {
+        Side::Input => ChangeKind::InputBroken,
+        Side::Output => ChangeKind::OutputBroken,
+    };
+    let broken = breaks(side, &part(was), &part(is));
+    if broken.is_empty() {
+        let subject = format!("{}/{name}", is.id);
+        found.push(change(ChangeKind::TextChanged, subject));
     }
-    texts
+    found.extend(broken.into_iter().map(|broken| Change {
+        detail: Some(broken.what),
+        ..change(kind, format!("{}/{name}{}", is.id, broken.pointer))
+    }));
+}
+
+/// Where inputs go is sent; the rest of a mapping makes the output.
+fn mapping(was: &Document, is: &Document, found: &mut Vec<Change>) {
+    let part = |document: &Document| document.value.get("mapping").cloned().unwrap_or_default();
+    let (was, now) = (part(was), part(is));
+    let differing = differing(&was, &now);
+    let (sent, read): (Vec<&str>, Vec<&str>) = differing
+        .into_iter()
+        .partition(|name| name.starts_with("input_"));
+    for (names, kind) in [
+        (sent, ChangeKind::RequestChanged),
+        (read, ChangeKind::OtherChanged),
+    ] {
+        found.extend(
+            names
+                .into_iter()
+                .map(|name| change(kind, format!("{}/mapping/{name}", is.id))),
+        );
+    }
 }

@@ -11,7 +11,13 @@ use crate::walk::{At, Faults};
 const HINT: &str = "store it as a secret and write ${NAME}";
 
 /// Shapes of well-known credentials, each with what it is.
-const SHAPES: [(&str, &str); 12] = [
+const SHAPES: [(&str, &str); 15] = [
+    (r"\b[0-9]{8,10}:[A-Za-z0-9_-]{35}\b", "a bot's token"),
+    (
+        r"\bT[A-Z0-9]{8,}/B[A-Z0-9]{8,}/[A-Za-z0-9]{20,}",
+        "the address of a webhook",
+    ),
+    (r"\bwhsec_[A-Za-z0-9+/=]{16,}", "a signing secret"),
     (r"\bsk-[A-Za-z0-9_-]{16,}", "an API key"),
     (r"\b[sr]k_(live|test)_[A-Za-z0-9]{16,}", "an API key"),
     (r"\b(AKIA|ASIA)[A-Z0-9]{16}\b", "an AWS access key"),
@@ -53,8 +59,85 @@ pub fn literal_credentials(document: &Value) -> Vec<Fault> {
             }
         }
     }
+    for pointer in ["/body/template", "/steps"] {
+        if let Some(value) = document.pointer(pointer) {
+            let root = At::ROOT;
+            let (body, steps) = (root.name("body"), root.name("steps"));
+            let at = match pointer {
+                "/steps" => steps,
+                _ => body.name("template"),
+            };
+            named(value, &at, &mut faults);
+        }
+    }
+    for name in ["input_schema", "output_schema"] {
+        if let Some(schema) = document.get(name) {
+            defaults(schema, &At::ROOT.name(name), &mut faults);
+        }
+    }
     texts(document, &At::ROOT, &mut faults);
     faults.into_vec()
+}
+
+/// Literals in what is sent whose name says that they are credentials.
+fn named(value: &Value, at: &At<'_>, faults: &mut Faults) {
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                named(item, &at.index(index), faults);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                let place = at.name(name);
+                match member {
+                    // What is read from elsewhere is no literal.
+                    Value::String(text)
+                        if names_credential(name)
+                            && !text.is_empty()
+                            && !text.starts_with('$')
+                            && !text.contains("{{") =>
+                    {
+                        let message =
+                            "the name says that this is a credential, and everybody would see it";
+                        faults.advise(&place, "literal_credential", message, "let it be an input");
+                    }
+                    other => named(other, &place, faults),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Properties that are credentials by their names, and have a value.
+fn defaults(schema: &Value, at: &At<'_>, faults: &mut Faults) {
+    match schema {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                defaults(item, &at.index(index), faults);
+            }
+        }
+        Value::Object(members) => {
+            let properties = members.get("properties").and_then(Value::as_object);
+            let place = at.name("properties");
+            for (name, property) in properties.into_iter().flatten() {
+                let place = place.name(name);
+                for value in ["default", "const"] {
+                    let literal = property.get(value).is_some_and(Value::is_string);
+                    if literal && names_credential(name) {
+                        let message =
+                            "the name says that this is a credential, and everybody would see it";
+                        faults.advise(&place.name(value), "literal_credential", message, HINT);
+                    }
+                }
+            }
+            for (name, member) in members {
+                defaults(member, &at.name(name), faults);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn texts(value: &Value, at: &At<'_>, faults: &mut Faults) {
@@ -106,6 +189,9 @@ fn names_credential(name: &str) -> bool {
         "appid",
         "appkey",
         "authkey",
+        "xauth",
+        "sessionid",
+        "xpass",
     ]
     .iter()
     .any(|word| plain.contains(word))

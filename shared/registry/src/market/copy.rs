@@ -84,6 +84,10 @@ impl Copy {
     ) -> Result<Vec<Checked>, Vec<Fault>> {
         let bound = self.bound();
         let beside = beside(registry, catalog, &bound);
+        let strangers = strangers(catalog, &bound);
+        if !strangers.is_empty() {
+            return Err(strangers);
+        }
         let originals = self.manifest.documents();
         let mut checked = Vec::new();
         let mut faults = Vec::new();
@@ -302,6 +306,28 @@ impl Checked {
             hash: saved.hash,
         }))
     }
+}
+
+/// What a document calls is a part of it or built in: a built-in tool in whose place the workspace has put one of its own is another
+/// tool.
+fn strangers(catalog: &Catalog, bound: &Manifest) -> Vec<Fault> {
+    let called = bound
+        .documents()
+        .flat_map(|document| domain::publication::references(document.kind, &document.value));
+    let strange = called.filter(|reference| {
+        let part = bound.parts.iter().any(|part| part.id == reference.id);
+        let entry = reference.id.parse().ok();
+        let entry = entry.and_then(|id: ToolId| catalog.entry(&id));
+        !part && !entry.is_some_and(|entry| entry.code.is_some())
+    });
+    let told = strange.map(|reference| {
+        let message = format!(
+            "it calls the built-in tool {}, which is not there or has one of this workspace's own in its place",
+            reference.id
+        );
+        Fault::new("", "not_usable", message).hint("retire the own tool of that id, or do not install this")
+    });
+    told.collect()
 }
 
 fn inserted<T>(inserted: Insert<T>) -> Option<T> {

@@ -27,6 +27,9 @@ pub enum MarketError {
     /// Another workspace has published under this one's slug before.
     #[error("another workspace has published as {0}: give this one another slug")]
     PublisherTaken(String),
+    /// It was changed or taken out of use while it was being published.
+    #[error("it was changed meanwhile: publish it again")]
+    Changing,
     /// The workspace has something of that id, or of one that looks like it.
     #[error("this workspace has {there}, which {id} would be mistaken for")]
     IdTaken {

@@ -20,6 +20,9 @@ use crate::catalog::Catalog;
 /// Longest id.
 const MAX_ID: usize = 64;
 
+/// Ids that are tried for one document.
+const MOST_NUMBERS: usize = 20;
+
 /// How an install is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
@@ -36,7 +39,8 @@ pub struct Asked {
 pub struct Install {
     /// How it stands.
     pub standing: Standing,
-    /// The secrets of its tools and where they are sent: an admin's install binds those that have no host yet.
+    /// Those secrets of the workspace that the request itself names for a content that it names too, and where they are sent: an admin's
+    /// request binds those that have no host yet. What a publisher calls a secret is no consent.
     pub named: Vec<Named>,
 }
 
@@ -55,6 +59,10 @@ impl Market<'_> {
         let public = self.public(slug).await?;
         pinned(&public, asked.hash.as_deref())?;
         check(&asked.bindings, &public.needs)?;
+        let consented = match asked.hash {
+            Some(_) => asked.bindings.clone(),
+            None => Bindings::default(),
+        };
         let catalog = self.registry.catalog(caller).await.map_err(catalog_error)?;
         let mut tx = self.begin(caller).await?;
         if publications::owns(&mut tx, caller.workspace_id, public.listed.id).await? {
@@ -100,7 +108,7 @@ impl Market<'_> {
         };
         commit(tx).await?;
         Ok(Install {
-            named: self.named(&bound),
+            named: self.named(&bound, &consented),
             standing,
         })
     }
@@ -197,14 +205,19 @@ impl Market<'_> {
         changes((&before, &needs(&before)), (&now, &needs(&now)))
     }
 
-    /// The secrets of the copy's tools, and where they are sent.
-    pub(super) fn named(&self, bound: &Manifest) -> Vec<Named> {
+    /// Those secrets of the copy's tools that these bindings name, and where they are sent.
+    pub(super) fn named(&self, bound: &Manifest, consented: &Bindings) -> Vec<Named> {
         let tools = bound
             .documents()
             .filter(|document| document.kind == Kind::Tool);
         let configs =
             tools.filter_map(|document| config::read(&document.value, &self.registry.policy).ok());
-        configs.flat_map(|config| binding::named(&config)).collect()
+        let named = configs.flat_map(|config| binding::named(&config));
+        let consented = |named: &Named| {
+            let mut own = consented.secrets.values();
+            own.any(|own| own == named.name.as_str())
+        };
+        named.filter(consented).collect()
     }
 }
 
@@ -306,7 +319,7 @@ impl Names<'_> {
         Ok(ids)
     }
 
-    /// Its own id, or the same behind its publisher's name.
+    /// Its own id, or the same behind its publisher's name, with a number where that is taken as well.
     ///
     /// # Errors
     /// [`MarketError::IdTaken`], [`MarketError::Database`].
@@ -320,12 +333,21 @@ impl Names<'_> {
         if self.in_the_way(tx, kind, id, chosen).await?.is_none() {
             return Ok(id.to_owned());
         }
-        let mut named = format!("{}_{id}", self.publisher);
-        named.truncate(MAX_ID);
-        match self.in_the_way(tx, kind, &named, chosen).await? {
-            None => Ok(named),
-            Some(there) => Err(MarketError::IdTaken { id: named, there }),
+        let mut named = String::new();
+        for number in 1..=MOST_NUMBERS {
+            let behind = match number {
+                1 => String::new(),
+                number => format!("_{number}"),
+            };
+            named = format!("{}_{id}", self.publisher);
+            named.truncate(MAX_ID - behind.len());
+            named.push_str(&behind);
+            if self.in_the_way(tx, kind, &named, chosen).await?.is_none() {
+                return Ok(named);
+            }
         }
+        let there = named.clone();
+        Err(MarketError::IdTaken { id: named, there })
     }
 
     fn well_formed(&self, kind: Kind, id: &str) -> Result<(), MarketError> {

@@ -166,7 +166,7 @@ impl Market<'_> {
             Err(error) if error.is_conflict_on(publications::PUBLISHER_TAKEN) => {
                 return Err(MarketError::PublisherTaken(publisher));
             }
-            other => other?,
+            other => other?.ok_or(MarketError::Changing)?,
         };
         if public_id.is_some() && published.slug != slug {
             let message = format!("it is public as {}, which never changes", published.slug);

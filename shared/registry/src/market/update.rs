@@ -46,6 +46,10 @@ impl Market<'_> {
         let installed = installs::lock(&mut tx, caller.workspace_id, kind, id).await?;
         let installed = installed.filter(|installed| installed.slug == slug);
         let installed = installed.ok_or(MarketError::NotInstalled(kind))?;
+        // Another publication under the same public id is another one's.
+        if installed.publication_id != Some(public.listed.id) {
+            return Err(MarketError::Withdrawn);
+        }
         let old = existing(&mut tx, caller, kind, &installed).await?;
         pinned(&public, Some(&update.hash))?;
         check(&update.bindings, &public.needs)?;
@@ -82,7 +86,7 @@ impl Market<'_> {
             tx,
             caller,
             &catalog,
-            (&old, &new),
+            (&old, &new, &update.bindings),
             "publication.update",
             detail,
         )
@@ -116,7 +120,7 @@ impl Market<'_> {
             tx,
             caller,
             &catalog,
-            (&old, &new),
+            (&old, &new, bindings),
             "publication.bind",
             detail,
         )
@@ -142,17 +146,19 @@ impl Market<'_> {
         mut tx: Tx,
         caller: &Caller,
         catalog: &crate::catalog::Catalog,
-        (old, new): (&Copy, &Copy),
+        (old, new, consented): (&Copy, &Copy, &Bindings),
         action: &str,
         detail: serde_json::Value,
     ) -> Result<Install, MarketError> {
         let documents = new
             .checked(self.registry, catalog)
             .map_err(MarketError::Invalid)?;
-        let (before, bound) = (old.bound(), new.bound());
-        let there: Vec<(Kind, String)> = before
-            .documents()
-            .map(|document| (document.kind, document.id.clone()))
+        let bound = new.bound();
+        // What the workspace's installs say is there, and nothing that merely has the same id.
+        let there: Vec<(Kind, String)> = old
+            .ids
+            .iter()
+            .map(|((kind, _), id)| (*kind, id.clone()))
             .collect();
         new.write(&mut tx, caller, &documents, &there).await?;
         let kept: Vec<(Kind, &str)> = bound
@@ -163,6 +169,7 @@ impl Market<'_> {
             .iter()
             .filter(|(kind, id)| !kept.contains(&(*kind, id.as_str())));
         for (kind, id) in gone {
+            installs::forget(&mut tx, caller.workspace_id, *kind, id).await?;
             retire(&mut tx, caller, *kind, id).await?;
         }
         let (kind, id) = (bound.root.kind, bound.root.id.as_str());
@@ -181,7 +188,7 @@ impl Market<'_> {
         };
         commit(tx).await?;
         Ok(Install {
-            named: self.named(&bound),
+            named: self.named(&bound, consented),
             standing,
         })
     }

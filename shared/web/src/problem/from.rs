@@ -145,6 +145,7 @@ impl From<registry::MarketError> for Problem {
             MarketError::NotPublic => Self::new(Code::PublicationNotFound, text),
             MarketError::Refused(faults) => Self::with_faults(Code::PublicationRefused, faults),
             MarketError::Invalid(faults) => Self::invalid_request(faults),
+            MarketError::Changing => Self::new(Code::PublicationRefused, text),
             MarketError::SlugTaken(_)
             | MarketError::PublisherTaken(_)
             | MarketError::IdTaken { .. } => Self::new(Code::AlreadyExists, text),
