@@ -12,7 +12,7 @@ mod reviews;
 mod update_install;
 
 use serde_json::{Value, json};
-use testkit::{Persona, RegisteredTool, Response, ToolBuilder};
+use testkit::{Persona, RegisteredTool, Response, TestApp, ToolBuilder};
 
 const SECRET: &str = "a-quote-key-of-some-length";
 
@@ -56,6 +56,16 @@ async fn reviews(who: &Persona, public_id: &str, body: &Value) -> Response {
 async fn runs(who: &Persona, id: &str, input: Value) -> Response {
     let path = format!("/api/v1/tools/{id}/execute");
     who.post(&path, &json!({ "input": input })).await
+}
+
+/// What the database says to somebody who writes past the API, with the rights of their token.
+fn as_person(app: &TestApp, who: &Persona, statement: &str) -> String {
+    let done = app.database().try_sql(&format!(
+        "begin; select set_config('role', 'authenticated', true),
+             set_config('request.jwt.claims', '{{\"sub\":\"{}\"}}', true); {statement}; commit",
+        who.user_id()
+    ));
+    done.err().unwrap_or_default()
 }
 
 /// The tool's next version.

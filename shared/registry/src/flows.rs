@@ -235,7 +235,8 @@ impl Flows<'_> {
     /// [`FlowError::NotFound`], [`FlowError::Database`].
     pub async fn retire(&self, caller: &Caller, id: &ToolId) -> Result<(), FlowError> {
         let mut tx = self.begin(caller).await?;
-        if !flows::retire(&mut tx, caller.workspace_id, id).await? {
+        let retired = flows::retire(&mut tx, caller.workspace_id, id).await;
+        if !retired.map_err(pinned)? {
             return Err(FlowError::NotFound);
         }
         Ok(tx.commit().await?)

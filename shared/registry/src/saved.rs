@@ -190,7 +190,8 @@ impl Registry {
             .db
             .begin_as(&caller.principal, Some(caller.workspace_id))
             .await?;
-        if !tools::retire(&mut tx, caller.workspace_id, id).await? {
+        let retired = tools::retire(&mut tx, caller.workspace_id, id).await;
+        if !retired.map_err(told)? {
             return Err(self.not_saved(id));
         }
         Ok(tx.commit().await?)

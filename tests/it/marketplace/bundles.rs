@@ -306,3 +306,53 @@ async fn what_a_flow_calls_is_checked_like_the_flow() {
         "prompt_not_found"
     );
 }
+
+/// What came with a flow goes with the flow, and is neither overwritten nor taken away by what merely has its id.
+#[tokio::test]
+async fn a_part_is_not_taken_out_of_use_by_itself() {
+    let (app, alice, bob) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/fetch", json!({}));
+    published(&alice).await;
+    assert_eq!(installs(&bob, "a_above", &json!({})).await.status(), 201);
+    for path in ["/api/v1/tools/saved/fetch", "/api/v1/flows/below"] {
+        let refused = bob.delete(path).await;
+        assert_eq!(refused.code(), "installed_copy", "{}", refused.text());
+    }
+    // Out of use with its flow and saved anew, it is the workspace's own; the flow installed again brings another.
+    assert_eq!(bob.delete("/api/v1/flows/above").await.status(), 204);
+    assert_eq!(bob.delete("/api/v1/tools/saved/fetch").await.status(), 204);
+    let own = bob.registers(ToolBuilder::get("/own").id("fetch")).await;
+    let again = installs(&bob, "a_above", &json!({})).await.json();
+    let ids: Vec<_> = again["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["tool_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["a_below", "a_fetch", "a_undo"]);
+    let kept = bob.get(&own.path()).await.json();
+    assert_eq!(kept["config"], own.document);
+    // A third time: there is always a number left.
+    assert_eq!(bob.delete("/api/v1/flows/above").await.status(), 204);
+    let third = installs(&bob, "a_above", &json!({})).await;
+    assert_eq!(third.status(), 201, "{}", third.text());
+    assert_eq!(third.json()["parts"][1]["tool_id"], "a_fetch_2");
+}
+
+/// A built-in tool in whose place the workspace has one of its own is another tool.
+#[tokio::test]
+async fn a_built_in_tool_that_is_overshadowed_is_not_called_instead() {
+    let (app, alice, bob) = TestApp::with_two_workspaces().await;
+    published(&alice).await;
+    app.sql(&format!(
+        "begin; insert into catalog.tools (workspace_id, id, name, description, version, hash, revision)
+         values ('{ws}', 'calculate', 'calculate', 'd', 1, repeat('a', 64), 0);
+         insert into catalog.tool_versions (workspace_id, tool_id, version, hash, document)
+         values ('{ws}', 'calculate', 1, repeat('a', 64), '{document}'); commit",
+        ws = bob.workspace_id(),
+        document = ToolBuilder::get("/own").id("calculate").document("https://api.example.com"),
+    ));
+    let refused = installs(&bob, "a_above", &json!({})).await;
+    assert_eq!(refused.status(), 400, "{}", refused.text());
+    assert!(refused.text().contains("calculate"), "{}", refused.text());
+}

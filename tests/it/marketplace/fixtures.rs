@@ -154,8 +154,10 @@ async fn a_recorded_page_is_the_first_and_the_last() {
     let report = tested_as(
         &alice,
         tool,
-        json!([{ "name": "page", "response": { "body": { "items": [1, 2], "next": "more" } }, "output": [1, 2] }]),
+        json!([{ "name": "page", "response": { "body": { "items": [1, 2], "next": "more" } },
+                 "output": { "items": [1, 2], "next": "more" } }]),
     )
     .await;
+    assert_eq!(report["passed"], true, "{report}");
     assert_eq!(report["tests"].as_array().unwrap().len(), 1, "{report}");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{TestApp, ToolBuilder};
 
-use super::{faults, installs, publishes, quote, revises, runs};
+use super::{as_person, faults, installs, publishes, quote, revises, runs};
 
 #[tokio::test]
 async fn a_copy_stays_what_it_was_whatever_its_publisher_does() {
@@ -59,14 +59,31 @@ async fn nobody_edits_a_copy_by_hand() {
         (refused.status().as_u16(), refused.code()),
         (409, "installed_copy".to_owned())
     );
-    // Past the API too.
-    let forced = app.database().try_sql(&format!(
-        "begin; select set_config('role', 'authenticated', true),
-             set_config('request.jwt.claims', '{{\"sub\":\"{}\"}}', true);
-         update catalog.tools set hash = repeat('b', 64) where id = 'quote'; commit",
-        bob.user_id()
-    ));
-    assert!(forced.unwrap_err().contains("pinned"));
+    // Past the API neither: not by another hash, not by another version that says it is the same, not through the install.
+    for statement in [
+        "update catalog.tools set hash = repeat('b', 64) where id = 'quote'",
+        "insert into catalog.tool_versions (workspace_id, tool_id, version, hash, document)
+         select t.workspace_id, t.id, 99, t.hash, '{}' from catalog.tools t where t.id = 'quote';
+         update catalog.tools set version = 99 where id = 'quote'",
+    ] {
+        let refused = as_person(&app, &bob, statement);
+        assert!(refused.contains("pinned"), "{refused}");
+    }
+    for statement in [
+        "update catalog.installs set local_hash = repeat('b', 64)",
+        "update catalog.installs set publication_id = null",
+        "delete from catalog.installs",
+        "insert into catalog.installs (workspace_id, kind, tool_id, version, hash)
+         select i.workspace_id, 'prompt', 'x', 1, i.hash from catalog.installs i",
+        "update catalog.publications set installs = 0",
+        "update catalog.publications set needs = '{}'",
+    ] {
+        let refused = as_person(&app, &bob, statement);
+        assert!(
+            refused.contains("permission denied"),
+            "{statement}: {refused}"
+        );
+    }
     // Taken out of use and saved anew, it is the workspace's own.
     assert_eq!(bob.delete(path).await.status(), 204);
     assert_eq!(
@@ -113,12 +130,16 @@ async fn ids_that_would_be_mistaken_for_each_other_do_not_stand_side_by_side() {
     once.sort();
     once.dedup();
     assert_eq!(once.len(), names.len());
-    // Twice the same, and an id that is asked for and looks like another.
-    let twice = installs(&bob, "a_send-email", &json!({})).await;
-    assert_eq!(
-        (twice.status().as_u16(), twice.code()),
-        (409, "already_exists".to_owned())
-    );
+    // A second copy gets a number, and the workspace counts once.
+    let twice = installs(&bob, "a_send-email", &json!({})).await.json();
+    assert_eq!(twice["tool_id"], "a_send-email_2");
+    let count =
+        async || bob.get("/api/v1/marketplace/a_send-email").await.json()["installs"].clone();
+    assert_eq!(count().await, 1);
+    let path = "/api/v1/tools/saved/a_send-email";
+    assert_eq!(bob.delete(path).await.status(), 204);
+    assert_eq!(count().await, 1);
+    // An id that is asked for and looks like another.
     for id in ["sendemail", "send_email", "calculate"] {
         let refused = installs(&bob, "a_send-email", &json!({ "id": id })).await;
         assert_eq!(refused.status(), 409, "{id}: {}", refused.text());
@@ -347,4 +368,31 @@ async fn two_installs_at_once_are_one() {
         app.anon().get("/api/v1/marketplace/a_quote").await.json()["installs"],
         1
     );
+}
+
+/// What a publisher calls a secret is no consent to send it there.
+#[tokio::test]
+async fn an_install_binds_no_secret_that_nobody_named() {
+    let (_app, alice, bob) = TestApp::with_two_workspaces().await;
+    alice.registers(quote()).await;
+    let published = publishes(&alice, "quote").await;
+    bob.stores_secret("API_KEY", super::SECRET).await;
+    let hosts = async || {
+        let secrets = bob.get("/api/v1/secrets").await.json();
+        let hosts = &secrets["secrets"][0]["allowed_hosts"];
+        hosts.as_array().unwrap().len()
+    };
+    let named = json!({ "API_KEY": "API_KEY" });
+    for body in [
+        json!({}),
+        json!({ "id": "second", "secrets": named }),
+        json!({ "id": "third", "hash": published["hash"] }),
+    ] {
+        let installed = installs(&bob, "a_quote", &body).await;
+        assert_eq!(installed.status(), 201, "{}", installed.text());
+        assert_eq!(hosts().await, 0, "{body}");
+    }
+    let body = json!({ "id": "fourth", "hash": published["hash"], "secrets": named });
+    assert_eq!(installs(&bob, "a_quote", &body).await.status(), 201);
+    assert_eq!(hosts().await, 1);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{TestApp, ToolBuilder};
 
-use super::{faults, installs, publishes, publishing, quote, revises};
+use super::{as_person, faults, installs, publishes, publishing, quote, revises};
 
 fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
     let mut pairs: Vec<_> = pairs
@@ -236,19 +236,13 @@ async fn nobody_publishes_under_a_name_that_another_had() {
     alice.registers(quote()).await;
     publishes(&alice, "quote").await;
     bob.registers(quote()).await;
-    // Past the API too: the public id begins with the own slug.
-    let forged = app.database().try_sql(&format!(
-        "begin; select set_config('role', 'authenticated', true),
-             set_config('request.jwt.claims', '{{\"sub\":\"{}\"}}', true);
-         insert into catalog.publications (workspace_id, tool_id, version, hash, manifest, slug, name, description)
-         values ('{}', 'quote', 1, repeat('a', 64), '{{}}', 'a_forged', 'n', 'd'); commit",
-        bob.user_id(),
-        bob.workspace_id()
-    ));
-    assert!(
-        forged.unwrap_err().contains("begins with the slug"),
-        "another's slug"
-    );
+    // Past the API nobody writes it, and not even the system under another's slug.
+    let insert = "insert into catalog.publications (workspace_id, tool_id, version, hash, manifest, slug, name, description)
+         select w.id, 'quote', 1, repeat('a', 64), '{}', 'a_forged', 'n', 'd' from identity.workspaces w where w.slug = 'b'";
+    let forged = as_person(&app, &bob, insert);
+    assert!(forged.contains("permission denied"), "{forged}");
+    let forged = app.database().try_sql(insert).unwrap_err();
+    assert!(forged.contains("begins with the slug"), "{forged}");
     let renamed = alice
         .patch("/api/v1/workspaces/a", &json!({ "slug": "was-a" }))
         .await;

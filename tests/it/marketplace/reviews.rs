@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{Persona, TestApp, ToolBuilder};
 
-use super::{installs, publishes, reviews, revises, runs};
+use super::{as_person, installs, publishes, reviews, revises, runs};
 
 const REVIEWS: &str = "/api/v1/marketplace/b_free/reviews";
 
@@ -121,15 +121,28 @@ async fn only_who_ran_this_version_with_success_says_something() {
     assert_eq!(runs(&member, "free", json!({})).await.status(), 200);
     assert_eq!(reviews(&member, "b_free", &five).await.json()["version"], 2);
     // Past the API neither.
-    let forced = app.database().try_sql(&format!(
-        "begin; select set_config('role', 'authenticated', true),
-             set_config('request.jwt.claims', '{{\"sub\":\"{}\"}}', true);
-         insert into registry.reviews (publication_id, workspace_id, version, hash, rating)
-         select p.id, '{}', 1, p.hash, 5 from catalog.publications p; commit",
-        bob.user_id(),
-        bob.workspace_id()
-    ));
-    assert!(forced.unwrap_err().contains("row-level security"));
+    for statement in [
+        "insert into registry.reviews (publication_id, workspace_id, version, hash, rating)
+         select p.id, p.workspace_id, 1, p.hash, 5 from catalog.publications p",
+        "update registry.reviews set rating = 1",
+        "select user_id from registry.reviews",
+    ] {
+        let forced = as_person(&app, &bob, statement);
+        assert!(forced.contains("permission denied"), "{forced}");
+    }
+    // What was said can be changed later too, and taken back also when nothing is public any more.
+    assert_eq!(admin.delete("/api/v1/tools/saved/free").await.status(), 204);
+    assert_eq!(
+        reviews(&admin, "b_free", &five).await.code(),
+        "review_refused"
+    );
+    let four = json!({ "rating": 4, "text": "Less than before." });
+    let changed = reviews(&member, "b_free", &four).await;
+    assert_eq!(changed.status(), 200, "{}", changed.text());
+    assert_eq!(changed.json()["version"], 2);
+    let withdrawn = bob.delete("/api/v1/tools/free/publish").await;
+    assert_eq!(withdrawn.status(), 204);
+    assert_eq!(member.delete(REVIEWS).await.status(), 204);
 }
 
 #[tokio::test]

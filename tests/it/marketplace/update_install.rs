@@ -227,17 +227,27 @@ async fn a_member_does_not_take_another_content() {
         updates(&member, &json!({ "hash": hash })).await.code(),
         "role_required"
     );
-    let forced = app.database().try_sql(&format!(
-        "begin; select set_config('role', 'authenticated', true),
-             set_config('request.jwt.claims', '{{\"sub\":\"{}\"}}', true);
-         update catalog.installs set hash = repeat('b', 64) where tool_id = 'quote'; commit",
-        member.user_id()
-    ));
-    assert!(forced.unwrap_err().contains("accepted by admins"));
     assert_eq!(
         updates(&app.admin(), &json!({ "hash": hash }))
             .await
             .status(),
         200
     );
+}
+
+/// After a purge its slug is free; who takes it is somebody else.
+#[tokio::test]
+async fn another_publication_under_the_same_public_id_is_no_update() {
+    let (app, _, bob, _) = changed(|next| next["description"] = "Another text.".into()).await;
+    app.sql("delete from catalog.publications");
+    let impostor = app.admin();
+    let document = quote().document("https://evil.example");
+    let path = "/api/v1/tools/saved/quote";
+    assert_eq!(impostor.put(path, &document).await.status(), 200);
+    let published = publishes(&impostor, "quote").await;
+    assert_eq!(published["id"], "a_quote");
+    let stands = bob.get(PATH).await.json();
+    assert_eq!(stands["update_available"], false);
+    let body = json!({ "hash": published["hash"], "accept": true });
+    assert_eq!(updates(&bob, &body).await.code(), "publication_withdrawn");
 }

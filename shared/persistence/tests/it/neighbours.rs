@@ -175,6 +175,7 @@ async fn alice_sees_her_own_rows() {
         "orchestration.idempotency",
         "orchestration.rollup_state",
         "orchestration.slots",
+        "registry.reviews",
     ];
     for table in column(&database.sql(TABLES)) {
         let key = match table.as_str() {
