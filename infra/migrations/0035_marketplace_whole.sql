@@ -221,22 +221,6 @@ create trigger take_down after update of retired_at on orchestration.flows
 create trigger take_down after update of retired_at on catalog.prompts
     for each row when (old.retired_at is null and new.retired_at is not null) execute function catalog.take_down('prompt');
 
--- Publications, installs and reviews fit together and to what was checked, so nobody writes them but the product: as the system,
--- in statements that ask what the person may. What is read of others is what everybody reads.
-revoke insert, update, delete on catalog.publications, catalog.installs, registry.reviews from authenticated;
-revoke insert (workspace_id, tool_id, version, hash, manifest, slug, name, description, tags),
-    update (version, hash, manifest, name, description, tags, withdrawn_at) on catalog.publications from authenticated;
-revoke insert (workspace_id, tool_id, publication_id, version, hash, bindings), update (publication_id, version, hash, bindings)
-    on catalog.installs from authenticated;
-revoke insert (publication_id, workspace_id, rating, body), update (rating, body) on registry.reviews from authenticated;
-revoke select on catalog.publications, registry.reviews from authenticated;
-grant select (id, workspace_id, kind, tool_id, slug, publisher, name, description, tags, version, hash, manifest, needs, fixtures,
-    published_at, updated_at, withdrawn_at, hidden, installs, ratings, rating, score, health, calls, successes, p95_ms,
-    last_success_at, search) on catalog.publications to authenticated;
-grant select (id, publication_id, rating, body, version, created_at, updated_at) on registry.reviews to authenticated;
-grant select, insert, update on catalog.publications, registry.reviews to service_role;
-grant select, insert, update, delete on catalog.installs to service_role;
-grant select on catalog.tools, catalog.prompts, orchestration.flows to service_role;
 grant select (kind, publisher, needs, fixtures, score, calls, successes, p95_ms, last_success_at) on catalog.publications
     to anon;
 grant update (calls, successes, p95_ms, last_success_at, health_at) on catalog.publications to service_role;
@@ -307,6 +291,22 @@ drop policy admin_publishes on catalog.publications;
 drop policy admin_changes on catalog.publications;
 
 grant select (version) on registry.reviews to anon;
+-- Publications, installs and reviews fit together and to what was checked, so nobody writes them but the product: as the system,
+-- in statements that ask what the person may. What is read of others is what everybody reads.
+revoke insert, update, delete on catalog.publications, catalog.installs, registry.reviews from authenticated;
+revoke insert (workspace_id, tool_id, version, hash, manifest, slug, name, description, tags),
+    update (version, hash, manifest, name, description, tags, withdrawn_at) on catalog.publications from authenticated;
+revoke insert (workspace_id, tool_id, publication_id, version, hash, bindings), update (publication_id, version, hash, bindings)
+    on catalog.installs from authenticated;
+revoke insert (publication_id, workspace_id, rating, body), update (rating, body) on registry.reviews from authenticated;
+revoke select on catalog.publications, registry.reviews from authenticated;
+grant select (id, workspace_id, kind, tool_id, slug, publisher, name, description, tags, version, hash, manifest, needs, fixtures,
+    published_at, updated_at, withdrawn_at, hidden, installs, ratings, rating, score, health, calls, successes, p95_ms,
+    last_success_at, search) on catalog.publications to authenticated;
+grant select (id, publication_id, rating, body, version, created_at, updated_at) on registry.reviews to authenticated;
+grant select, insert, update on catalog.publications, registry.reviews to service_role;
+grant select, insert, update, delete on catalog.installs to service_role;
+grant select on catalog.tools, catalog.prompts, orchestration.flows to service_role;
 
 drop view registry.marketplace_reviews;
 create view registry.marketplace_reviews with (security_invoker = true) as

@@ -110,7 +110,7 @@ async fn orders_are_what_they_say() {
     assert_eq!(list("q=weather+-kind").await.len(), 0);
     assert_eq!(list("q=snow").await.len(), 0);
     // Nothing that an index could find: nothing, rather than everything.
-    for nothing in ["q=the", "q=-zzzz", "q=%26"] {
+    for nothing in ["q=-zzzz", "q=%26", "q=-zzzz+-a"] {
         assert_eq!(list(nothing).await.len(), 0, "{nothing}");
     }
 }
@@ -185,9 +185,10 @@ async fn a_page_reads_an_index_and_not_the_table() {
              (workspace_id, tool_id, version, hash, manifest, slug, name, description, tags)
          select t.workspace_id, t.id, 1, t.hash, '{}', 'a_' || t.id, 'name', 'words number' || right(t.id, 3), '{t}'
          from catalog.tools t where t.id like 'copy%';
-         update catalog.publications set installs = length(tool_id);
-         analyze catalog.publications",
+         update catalog.publications set installs = length(tool_id)",
     );
+    // What autovacuum does: the index's pending entries are put in their places.
+    app.sql("vacuum analyze catalog.publications");
     // Rows of the table that the function looks at one after the other.
     for call in [
         "null, null, null, 'installs', null, null, 51",

@@ -16,7 +16,9 @@ async fn counted(app: &TestApp) {
          update orchestration.rollup_state set done_until = null;
          update catalog.publications set health_at = null;
          update catalog.installs set installed_at = now() - interval '1 day';
-         update orchestration.executions set started_at = now() - interval '2 hours'",
+         update orchestration.executions
+         set started_at = now() - interval '2 hours',
+             id = (left(orchestration.first_id_at(now() - interval '2 hours')::text, 14) || substr(id::text, 15))::uuid",
     );
     app.sweeps().await;
 }

@@ -33,7 +33,7 @@ async fn a_copy_stays_what_it_was_whatever_its_publisher_does() {
         .iter()
         .map(|it| it["kind"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds, ["text_changed"]);
+    assert_eq!(kinds, ["text_changed", "request_changed"]);
     // The publisher's tool may even go.
     assert_eq!(alice.delete(&tool.saved_path()).await.status(), 204);
     assert_eq!(

@@ -206,7 +206,9 @@ async fn bindings_stay_through_an_update() {
     revises(&alice, &tool, &tool.document).await;
     publishes(&alice, "quote").await;
     let hash = latest(&bob).await;
-    let updated = updates(&bob, &json!({ "hash": hash })).await.json();
+    let updated = updates(&bob, &json!({ "hash": hash, "accept": true }))
+        .await
+        .json();
     assert_eq!(updated["bindings"]["secrets"], json!({ "API_KEY": "MINE" }));
 }
 

@@ -12,7 +12,10 @@ const HINT: &str = "store it as a secret and write ${NAME}";
 
 /// Shapes of well-known credentials, each with what it is.
 const SHAPES: [(&str, &str); 15] = [
-    (r"\b[0-9]{8,10}:[A-Za-z0-9_-]{35}\b", "a bot's token"),
+    (
+        r"(\bbot|\b)[0-9]{8,10}:[A-Za-z0-9_-]{35}\b",
+        "a bot's token",
+    ),
     (
         r"\bT[A-Z0-9]{8,}/B[A-Z0-9]{8,}/[A-Za-z0-9]{20,}",
         "the address of a webhook",

@@ -485,7 +485,9 @@ fn what_is_not_known_to_be_harmless_is_told() {
         ("/body", json!({ "type": "none" }), "request_changed"),
         (
             "/input_schema",
-            json!({ "properties": { "symbol": { "type": "string", "default": "X" } } }),
+            json!({ "properties": {
+                "symbol": { "type": "string", "default": "X" }, "days": { "type": "integer" },
+            }, "required": ["symbol"] }),
             "text_changed",
         ),
     ] {
