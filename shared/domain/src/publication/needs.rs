@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::binding;
-use crate::config::{Auth, Effects, Piece, TokenSource, ToolConfig};
+use crate::config::{Auth, Effects, Endpoint, Piece, TokenSource, ToolConfig};
 
 /// A secret that has to be there, under this name or another that is bound to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,10 +152,10 @@ fn hosts(config: &ToolConfig) -> BTreeSet<String> {
     let mut hosts = BTreeSet::from([own_host(config)]);
     hosts.extend(api.allowed_hosts.iter().cloned());
     if let Auth::Token(token) = &api.auth {
-        hosts.extend(token.source.endpoint().map(|url| url.bound_host()));
+        hosts.extend(token.source.endpoint().map(Endpoint::bound_host));
         if let TokenSource::AuthorizationCode(code) = &token.source {
             hosts.insert(code.authorization_url.bound_host());
-            hosts.extend(code.revoke_url.as_ref().map(|url| url.bound_host()));
+            hosts.extend(code.revoke_url.as_ref().map(Endpoint::bound_host));
         }
     }
     hosts

@@ -318,7 +318,7 @@ fn strangers(catalog: &Catalog, bound: &Manifest) -> Vec<Fault> {
         let part = bound.parts.iter().any(|part| part.id == reference.id);
         let entry = reference.id.parse().ok();
         let entry = entry.and_then(|id: ToolId| catalog.entry(&id));
-        !part && !entry.is_some_and(|entry| entry.code.is_some())
+        !part && entry.is_none_or(|entry| entry.code.is_none())
     });
     let told = strange.map(|reference| {
         let message = format!(
