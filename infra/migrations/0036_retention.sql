@@ -69,11 +69,11 @@ $$;
 -- Makes parts until the last one, which has no end, begins after `ahead` from now; answers how many, or null when the log is in
 -- use by somebody who would have to be waited for. The last part is empty then, so that giving it an end costs nothing. When
 -- nobody came by for so long that calls are in it, it ends with this month: it is read once, and stays a part that is longer than
--- a month. Definer: parts belong to the owner of the log. Whoever waits for the lock makes everybody else wait, so not for long.
-create function orchestration.add_execution_parts(ahead interval) returns int
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as $$
+-- a month; one of more than `most_bytes` is not, because nobody can write meanwhile (a statement of the product's ends after ten
+-- seconds): then it is done by hand, when few calls are made, as the owner. Definer: parts belong to the owner of the log. Whoever waits for the lock makes everybody else wait, so not for long.
+create function orchestration.add_execution_parts(ahead interval, most_bytes bigint default 256 << 20) returns int
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
-    most_bytes constant bigint := 4::bigint << 30;
     made int := 0;
     last record;
     begins timestamptz;
@@ -94,7 +94,7 @@ begin
         continue when not found;
         if pg_relation_size(last.part) > most_bytes then
             raise exception 'the part % is too large to be read while nobody can write', last.part
-                using hint = 'Call orchestration.add_execution_parts by hand, without a timeout, when few calls are made.';
+                using hint = 'Call orchestration.add_execution_parts with a greater most_bytes by hand, when few calls are made.';
         end if;
         ends := orchestration.end_of_month(greatest(begins, clock_timestamp()));
         next := 'executions_' || to_char(ends at time zone 'UTC', 'YYYYMM');
@@ -120,7 +120,7 @@ $$;
 -- Drops the parts that ended more than `keep` ago and are counted; answers how many, or null as above. What stays of them is a
 -- first part without a beginning, empty, so that there is no gap.
 create function orchestration.drop_execution_parts(keep interval) returns int
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms' as $$
 declare
     counted timestamptz;
     old regclass[];
@@ -165,9 +165,9 @@ $$;
 revoke execute on function
     orchestration.time_of_id(uuid), orchestration.end_of_month(timestamptz), orchestration.execution_parts(),
     orchestration.add_execution_part(text, uuid, uuid),
-    orchestration.add_execution_parts(interval), orchestration.drop_execution_parts(interval)
+    orchestration.add_execution_parts(interval, bigint), orchestration.drop_execution_parts(interval)
     from public;
-grant execute on function orchestration.add_execution_parts(interval), orchestration.drop_execution_parts(interval)
+grant execute on function orchestration.add_execution_parts(interval, bigint), orchestration.drop_execution_parts(interval)
     to service_role;
 
 -- The calls until now and the rest of this month. Ids of later, should a hand have made any, go where they belong.

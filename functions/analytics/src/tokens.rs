@@ -62,9 +62,10 @@ impl TokensView {
         }
     }
 
-    /// With its cost told. Nothing costs nothing; what has no price costs nobody knows what.
+    /// With its cost told. Nothing costs nothing; what has no price costs nobody knows what, also beside runs that failed before
+    /// their first token.
     fn told(mut self) -> Self {
-        let priced = self.runs == 0 || self.unpriced_runs < self.runs;
+        let priced = self.cost > 0 || self.unpriced_runs == 0;
         self.cost_usd = priced.then(|| NanoUsd(self.cost).to_string());
         self
     }

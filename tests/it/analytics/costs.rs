@@ -90,6 +90,12 @@ async fn what_has_no_price_is_named_and_not_taken_for_free() {
     assert!(told.get("cost_usd").is_none(), "{told}");
     assert_eq!(told["unpriced"], json!(["gpt-5", "llama"]));
     assert_eq!(told["unpriced_runs"], 2);
+    // Beside a run that failed before its first token too.
+    app.sql("update orchestration.token_rollups set runs = runs + 1");
+    let told = tokens(&alice).await;
+    assert_eq!(told["runs"], 4);
+    assert!(told.get("cost_usd").is_none(), "{told}");
+    app.sql("update orchestration.token_rollups set runs = runs - 1");
 
     let later = priced(PRICES).start_on_database_of(&app).await;
     runs(&later, &later.alice(), "gpt-5").await;

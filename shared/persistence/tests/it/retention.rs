@@ -281,6 +281,21 @@ async fn what_was_written_while_nobody_made_parts_stays() {
     assert_eq!(database.sql(late).single(), Some("t"));
 }
 
+/// Reading it would keep everybody from writing: that is for a quiet hour, and for somebody who says so.
+#[tokio::test]
+async fn a_part_that_is_too_large_is_given_an_end_by_hand_only() {
+    let database = Database::new().await;
+    let add = |most_bytes: i64| {
+        let call = format!("select orchestration.add_execution_parts('400 days', {most_bytes})");
+        cluster().sql(&database.name, &call)
+    };
+    // The last part is empty: only less than nothing is less.
+    let refused = add(-1).unwrap_err().to_string();
+    assert!(refused.contains("too large"), "{refused}");
+    let made = add(0).unwrap();
+    assert!(made.single().unwrap().parse::<u32>().unwrap() > 9);
+}
+
 #[tokio::test]
 async fn only_what_is_old_and_counted_is_dropped() {
     let (database, _) = eight_months().await;
