@@ -72,7 +72,7 @@ async fn lines_with(target: &str, member: &str, value: &str) -> Vec<Value> {
             if !lines.is_empty() {
                 return lines;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
     };
     let found = tokio::time::timeout(NEVER, looking).await;
@@ -100,7 +100,7 @@ async fn ended(persona: &Persona, path: &str) -> Value {
             if ["succeeded", "failed", "cancelled"].contains(&run["status"].as_str().unwrap()) {
                 return run;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::task::yield_now().await;
         }
     };
     let ended = tokio::time::timeout(NEVER, looking).await;

@@ -115,14 +115,6 @@ const WITHDRAW: &str = "
       and p.withdrawn_at is null
     returning p.slug as id";
 
-const BY_THING: &str = "
-    select p.id, p.slug, p.version, p.hash, p.published_at, p.updated_at
-    from catalog.publications p
-    where p.workspace_id = $1
-      and p.kind = $2
-      and p.tool_id = $3
-      and p.withdrawn_at is null";
-
 const OWNS: &str = "
     select p.slug as id
     from catalog.publications p
@@ -137,7 +129,6 @@ const PUBLISHER: &str = "
 pub(crate) const STATEMENTS: &[Statement] = &[
     statement!("publications::publish", PUBLISH, ServiceRole, Published),
     statement!("publications::withdraw", WITHDRAW, ServiceRole, Affected),
-    statement!("publications::of", BY_THING, Authenticated, Published),
     statement!("publications::owns", OWNS, Authenticated, Affected),
     statement!("publications::publisher", PUBLISHER, Authenticated, SlugRow),
 ];
@@ -184,23 +175,6 @@ pub async fn withdraw(
     let withdrawn = tx.maybe(query).await?;
     tx.as_person().await?;
     Ok(withdrawn.map(|row| row.id))
-}
-
-/// The workspace's publication of this, while it is public.
-///
-/// # Errors
-/// The database's.
-pub async fn of(
-    tx: &mut Tx,
-    workspace: WorkspaceId,
-    kind: Kind,
-    id: &str,
-) -> Result<Option<Published>, Error> {
-    let query = query_as(BY_THING)
-        .bind(workspace.0)
-        .bind(kind.as_str())
-        .bind(id);
-    tx.maybe(query).await
 }
 
 /// The name that a workspace publishes under: its slug.

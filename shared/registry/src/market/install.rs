@@ -106,7 +106,7 @@ impl Market<'_> {
             kind,
             needs,
         };
-        commit(tx).await?;
+        tx.commit().await?;
         Ok(Install {
             named: self.named(&bound, &consented),
             standing,
@@ -248,11 +248,6 @@ pub(super) async fn existing(
 pub(super) fn parts(bound: &Manifest) -> Vec<(Kind, String)> {
     let parts = bound.parts.iter();
     parts.map(|part| (part.kind, part.id.clone())).collect()
-}
-
-/// Commits a copy; the rule that a copy changes with its install only is checked now.
-pub(super) async fn commit(tx: Tx) -> Result<(), MarketError> {
-    Ok(tx.commit().await?)
 }
 
 /// Refuses another content than the one that was read before.

@@ -7,7 +7,7 @@ use persistence::{Tx, flows, installs, prompts, tools};
 use serde_json::json;
 
 use super::copy::{Copy, needs};
-use super::install::{Names, check, commit, existing, parts, pinned};
+use super::install::{Names, check, existing, parts, pinned};
 use super::offer::catalog_error;
 use super::{Install, Market, MarketError, Standing, note, stored};
 
@@ -186,7 +186,7 @@ impl Market<'_> {
             kind,
             needs,
         };
-        commit(tx).await?;
+        tx.commit().await?;
         Ok(Install {
             named: self.named(&bound, consented),
             standing,
