@@ -125,7 +125,6 @@ fn every_function_is_built_and_started_alike() {
             "{}",
             function.binary()
         );
-        assert_eq!(function.metadata("BuildMethod"), "rust-cargolambda");
     }
 }
 

@@ -24,6 +24,9 @@ const API: &str = "/api/v1/";
 /// Where providers send browsers back to: it answers pages.
 const CALLBACK: &str = "/api/v1/connections/callback";
 
+/// Outside the API's own paths, and yet somebody must be signed in.
+const MCP: &str = "/mcp";
+
 /// Operations about a person's own account, in no workspace.
 const ACCOUNT: [&str; 2] = ["/api/v1/workspaces", "/api/v1/invitations"];
 
@@ -36,7 +39,8 @@ pub fn document(parts: Vec<OpenApi>) -> OpenApi {
     }
     for (path, item) in &mut whole.paths.paths {
         for operation in operations(item) {
-            if !path.starts_with(API) || is_public(operation) {
+            let beside = !path.starts_with(API) && path != MCP;
+            if beside || is_public(operation) {
                 operation.security = Some(vec![SecurityRequirement::default()]);
             }
             if path.starts_with(API) && path != CALLBACK {

@@ -6,7 +6,7 @@ use std::fs;
 use telemetry::metrics::{METRICS, NAMESPACE};
 use yaml_rust2::Yaml;
 
-use super::stack::{Stack, root};
+use super::stack::{Route, Stack, root};
 
 /// The names of AWS's own metrics that alarms may watch, by their namespace, and the dimension of each.
 const AWS: [(&str, &[&str], &str); 3] = [
@@ -92,12 +92,13 @@ fn alarms_watch_metrics_that_are_written_so() {
             watched.unit.is_none_or(|unit| unit == metric.unit),
             "{watched:?}"
         );
-        for (name, value) in &watched.dimensions {
-            assert_eq!(
-                (*name, *value),
-                ("service", "AWS::StackName"),
-                "{watched:?}"
-            );
+        let (service, of_an_operation) = watched.dimensions.split_first().unwrap();
+        assert_eq!(*service, ("service", "AWS::StackName"), "{watched:?}");
+        if let [("method", method), ("route", path)] = of_an_operation {
+            let is = |route: &Route| (route.method.as_str(), route.path.as_str()) == (method, path);
+            assert!(stack.routes().iter().any(is), "{watched:?}");
+        } else {
+            assert!(of_an_operation.is_empty(), "{watched:?}");
         }
         ours += 1;
     }
@@ -130,6 +131,7 @@ fn what_is_promised_is_watched_with_the_promised_numbers() {
         ("FunctionThrottlesAlarm", 0.0, "GreaterThanThreshold"),
         ("FlowDeadLettersAlarm", 0.0, "GreaterThanThreshold"),
         ("FlowSweepSilentAlarm", 1.0, "LessThanThreshold"),
+        ("HealthAlarm", 0.0, "GreaterThanThreshold"),
     ] {
         let properties = stack.properties(alarm);
         let number = &properties["Threshold"];
@@ -141,8 +143,10 @@ fn what_is_promised_is_watched_with_the_promised_numbers() {
     let overhead = stack.properties("OverheadAlarm");
     assert_eq!(overhead["ExtendedStatistic"].as_str(), Some("p95"));
     // Silence is no sign of life.
-    let silent = stack.properties("FlowSweepSilentAlarm");
-    assert_eq!(silent["TreatMissingData"].as_str(), Some("breaching"));
+    for alarm in ["FlowSweepSilentAlarm", "HealthAlarm"] {
+        let silent = stack.properties(alarm)["TreatMissingData"].as_str();
+        assert_eq!(silent, Some("breaching"), "{alarm}");
+    }
 }
 
 /// Metric math names metrics by their ids: one that is misspelt makes an alarm that never has a value.

@@ -136,15 +136,10 @@ impl Stack {
 }
 
 impl Function<'_> {
-    pub(super) fn metadata(&self, name: &str) -> &str {
-        self.resource["Metadata"][name].as_str().unwrap()
-    }
-
+    /// Its program: the last part of where cargo-lambda puts it.
     pub(super) fn binary(&self) -> String {
-        self.resource["Metadata"]["BuildProperties"]["Binary"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        let code = self.resource["Properties"]["CodeUri"].as_str().unwrap();
+        code.strip_prefix("target/lambda/").unwrap().to_owned()
     }
 
     /// The environment that the function starts with; a value that is computed is its text without tags.
