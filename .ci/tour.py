@@ -3,9 +3,9 @@
 
 Usage: tour.py SERVER_COMMAND DOCUMENT...     for example: tour.py target/debug/devserver README.md docs/tutorial.md
 
-A server is started as the document's first `cargo run` line says, with SERVER_COMMAND instead of `cargo run`, in an empty data directory
-and on the port that the document uses. In an expected answer, `…` stands for anything, and so do ids, times, hashes and measured numbers;
-everything else is compared as it stands. Blocks that are not about the running server (other `cargo` commands, Docker, AWS) are left out,
+A server is started as the document's first `cargo run` line says, with SERVER_COMMAND instead of `cargo run`, on its usual port and in an
+empty data directory. In an expected answer, `…` stands for anything, and so do ids, times, hashes and measured numbers;
+everything else is compared as it stands. A block below the comment `tour: in the background` goes on while the others are typed. Blocks that are not about the running server (other `cargo` commands, Docker, AWS) are left out,
 and are counted. The first difference ends the walk.
 """
 
@@ -19,7 +19,8 @@ import tempfile
 import time
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-START = re.compile(r"^cargo run(?: -- ([^#\n]*))?", re.MULTILINE)
+START = re.compile(r"^((?:[A-Z_]+=\S+ )*)cargo run(?: -- ([^#\n]*))?", re.MULTILINE)
+ASIDE = "<!-- tour: in the background -->"
 # Not about the server that this walk starts.
 ELSEWHERE = re.compile(r"^\s*(?:cargo (?!run -q -- --token-for)|docker|sam |aws |infra/|git |pip |cd |rustup|gh |open )", re.MULTILINE)
 # What differs between two walks; each is a whole JSON value or a part of a text.
@@ -42,7 +43,8 @@ def blocks(text):
         expected = None
         if following and following[1] in ("json", "") and not text[one.end() : following.start()].strip():
             expected = following[2]
-        yield text.count("\n", 0, one.start()) + 1, one[2], expected
+        aside = text[: one.start()].rstrip().endswith(ASIDE)
+        yield text.count("\n", 0, one.start()) + 1, one[2], expected, aside
 
 
 def pattern(expected):
@@ -83,9 +85,13 @@ class Shell:
         sys.exit("the shell ended")
 
 
-def serve(command, arguments, port, data):
+def serve(command, first, data):
     """The document's own server; returns when it is ready."""
-    server = subprocess.Popen([*command, *arguments, "--port", str(port), "--data-dir", str(data)], stdout=subprocess.DEVNULL, start_new_session=True)
+    variables = dict(pair.split("=", 1) for pair in first[1].split())
+    server = subprocess.Popen(
+        [*command, *(first[2] or "").split(), "--data-dir", str(data)],
+        env={**os.environ, **variables}, stdout=subprocess.DEVNULL, start_new_session=True,
+    )
     for _ in range(PATIENCE * 10):
         if (data / "devserver.json").exists():
             return server
@@ -109,15 +115,17 @@ def walk(command, document, root):
     walked = compared = elsewhere = 0
     with tempfile.TemporaryDirectory() as folder:
         data = pathlib.Path(folder) / "data"
-        server = serve(command, (first[1] or "").split(), 8000, data)
+        server = serve(command, first, data)
         shell = Shell(root, {**os.environ, "TZ": "UTC"})
         try:
-            for line, commands, expected in blocks(text):
+            for line, commands, expected, aside in blocks(text):
                 if ELSEWHERE.search(commands) or START.search(commands):
                     elsewhere += 1
                     continue
                 typed = fill(commands, data, command)
-                if "curl -sN" in commands:
+                if aside:
+                    typed = f"{{ {typed.strip()}\n}} >/dev/null 2>&1 & sleep 1"
+                elif "curl -sN" in commands:
                     # Somebody would watch it, and go on in another terminal.
                     typed = f"({typed.strip()}) & sleep 3; kill $! 2>/dev/null; wait $! 2>/dev/null; true"
                 printed, status = shell.type(typed)
@@ -139,7 +147,7 @@ def walk(command, document, root):
                 compared += bool(expected)
                 print(f"{place}: {'as shown' if expected else 'done'}", flush=True)
         finally:
-            shell.process.kill()
+            os.killpg(shell.process.pid, signal.SIGKILL)
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(PATIENCE)
     print(f"{document.name}: {walked} blocks walked, {compared} answers compared, {elsewhere} blocks are about something else", flush=True)
