@@ -53,6 +53,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embed![
     "0035_marketplace_whole.sql",
     "0036_retention.sql",
     "0037_costs.sql",
+    "0038_begun_runs.sql",
 ];
 
 /// Where it is recorded what was applied: a schema of ours, because `public` may be anybody's.

@@ -3,8 +3,9 @@
 use super::engine::{Engine, Told, holds};
 use super::schedules::{self, Check};
 
-/// The engine's functions.
-const ENGINE: [&str; 2] = [
+/// The engine's functions; of those that were replaced, the latest first.
+const ENGINE: [&str; 3] = [
+    include_str!("../../../infra/migrations/0038_begun_runs.sql"),
     include_str!("../../../infra/migrations/0029_flow_engine.sql"),
     include_str!("../../../infra/migrations/0030_flow_doors.sql"),
 ];
@@ -104,6 +105,8 @@ const MUTANTS: &[Mutant] = mutants! {
         long_steps_are_left_to_a_fresh_worker;
     "lost workers eat attempts": "recover_step", "spared = x.spared + 1" => "spared = x.spared",
         attempts_that_were_no_fault_of_it_do_not_count;
+    "a run that was begun is begun again": "recover_step", "if s.kind = 'flow' then" => "if false then",
+        a_run_that_a_dying_worker_began_is_waited_for;
     "the ledger is not asked": "recover_step", "and i.status = 'done'" => "and false",
         an_unsafe_call_with_an_answer_is_asked_for_again;
     "workers may die for ever": "recover_step", "and s.spared < 4" => "and true",
@@ -140,7 +143,7 @@ const MUTANTS: &[Mutant] = mutants! {
 
 /// A function's definition as the migrations have it.
 fn definition(name: &str) -> Told<String> {
-    let head = format!("create function orchestration.{name}(");
+    let head = format!("function orchestration.{name}(");
     let text = ENGINE.iter().find_map(|text| text.split_once(&head));
     let (_, rest) = text.ok_or_else(|| format!("no function {name}"))?;
     let ends = ["\n$$;\n", "\nend;\n"];

@@ -217,3 +217,38 @@ pub(in crate::flows) fn an_unsafe_call_with_an_answer_is_asked_for_again(engine:
     holds!(state == format!("ready{KEY}"), "a is {state}");
     Ok(())
 }
+
+/// The worker of a step began the run of another flow, and died before it said so; its successors died as well.
+pub(in crate::flows) fn a_run_that_a_dying_worker_began_is_waited_for(engine: &Engine) -> Told {
+    let above = engine.starts(&pair(&json!({ "kind": "flow" })))?;
+    // It has died as often as it may before it began anything.
+    for _ in 0..4 {
+        engine.claims(&above, "a")?;
+        dies(engine, &above)?;
+    }
+    let attempt = engine.claims(&above, "a")?;
+    let below = engine.starts_as(
+        &[step("x", 0, &[], &json!({}))],
+        "null",
+        Some((&above, "a")),
+    )?;
+    dies(engine, &above)?;
+    let waits = engine.step(
+        &above,
+        "a",
+        "status || (lease_until is null) || child_run_id",
+    )?;
+    holds!(waits == format!("runningtrue{below}"), "a is {waits}");
+    holds!(!engine.is_due(&above, "a")?, "it waits and is due");
+    let late = json!({ "step_id": "a", "attempt": attempt, "outcome": "failed", "error": { "code": "late" } });
+    let late = engine.reports(&above, &late)?;
+    holds!(late["fenced"] == 1, "the late worker: {late}");
+    engine.succeeds(&below, "x")?;
+    engine.succeeds(&below, "~output")?;
+    engine.sweeps(&above, "a")?;
+    let state = engine.step(&above, "a", "status")?;
+    holds!(state == "succeeded", "a is {state}");
+    let told = engine.run(&below, "told")?;
+    holds!(told == "t", "the run below is told again and again");
+    Ok(())
+}
