@@ -44,8 +44,8 @@ pub enum Error {
     },
     /// The server's database was not migrated, or by an older build.
     #[error(
-        "the schema of the database is at version {}, and {wanted} is needed: run `migrate` once, with the owner's DATABASE_URL",
-        found.map_or_else(|| "none".to_owned(), |version| version.to_string())
+        "the database {}, and version {wanted} of the schema is needed: run `migrate` once, with the owner's DATABASE_URL",
+        found.map_or_else(|| "is not migrated".to_owned(), |version| format!("is at version {version}"))
     )]
     NotMigrated {
         /// The schema's version.
