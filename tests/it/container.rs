@@ -216,8 +216,17 @@ fn services_have_no_rights_that_they_do_not_need() {
     assert_eq!(waits("server", "migrate"), "service_completed_successfully");
     // Only the one-shot service is the owner of what it makes; the server is nobody by itself.
     let login = |service: &str| {
-        let url = services.environment(service).remove("DATABASE_URL").unwrap();
-        url.split("://").nth(1).unwrap().split(':').next().unwrap().to_owned()
+        let url = services
+            .environment(service)
+            .remove("DATABASE_URL")
+            .unwrap();
+        url.split("://")
+            .nth(1)
+            .unwrap()
+            .split(':')
+            .next()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(login("migrate"), "owner");
     assert_eq!(login("server"), "authenticator");
@@ -278,7 +287,13 @@ fn the_build_sees_what_it_reads_and_nothing_that_is_secret() {
         assert!(root().join(path).exists(), "{path}");
         assert!(!ignore.ignores(Path::new(path)), "{path}");
     }
-    for path in [".env", "infra/.env", ".git/config", ".devserver/master-keys", "target/debug/devserver"] {
+    for path in [
+        ".env",
+        "infra/.env",
+        ".git/config",
+        ".devserver/master-keys",
+        "target/debug/devserver",
+    ] {
         assert!(ignore.ignores(Path::new(path)), "{path}");
     }
 }

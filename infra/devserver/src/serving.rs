@@ -24,7 +24,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How long a chore that panicked stays away.
 const AFTER_A_DEFECT: Duration = Duration::from_secs(1);
 
-/// Everything that runs until it is stopped. Dropping it ends nothing by itself: the tasks end with the process.
+/// Everything that runs until it is stopped. Dropping it asks all but the workers to end, and waits for none.
 pub(crate) struct Serving {
     stop: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,

@@ -76,8 +76,14 @@ fn configured(arguments: &[&str], url: &str) -> Command {
     command
         .env("DATABASE_URL", url)
         .env("PUBLIC_URL", PUBLIC_URL)
-        .env("MASTER_KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
-        .env("SUPABASE_JWT_SECRET", "a secret of this installation, long enough");
+        .env(
+            "MASTER_KEYS",
+            "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        )
+        .env(
+            "SUPABASE_JWT_SECRET",
+            "a secret of this installation, long enough",
+        );
     command
 }
 
@@ -130,7 +136,13 @@ impl Served {
         Self::start(configured(&["serve", "--port", "0"], &database.login))
     }
 
-    async fn call(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    async fn call(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let client = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
@@ -238,12 +250,23 @@ async fn it_makes_nobody_and_the_first_person_gets_in_by_a_token() {
     let mut command = configured(&["serve", "--port", "0"], &database.login);
     command.current_dir(&home).env("HOME", &home);
     let mut server = Served::start(command);
-    for table in ["identity.profiles", "identity.workspaces", "catalog.tools", "orchestration.flows"] {
-        assert_eq!(database.one(&format!("select count(*) from {table}")), "0", "{table}");
+    for table in [
+        "identity.profiles",
+        "identity.workspaces",
+        "catalog.tools",
+        "orchestration.flows",
+    ] {
+        assert_eq!(
+            database.one(&format!("select count(*) from {table}")),
+            "0",
+            "{table}"
+        );
     }
 
     let token = token_for(&database, "ada@example.com");
-    let (status, none) = server.call("nonsense", "GET", "/api/v1/workspaces", None).await;
+    let (status, none) = server
+        .call("nonsense", "GET", "/api/v1/workspaces", None)
+        .await;
     assert_eq!(status, 401, "{none}");
     let workspace = json!({ "name": "Engines", "slug": "engines" });
     server.makes(&token, "/api/v1/workspaces", workspace).await;
@@ -251,7 +274,9 @@ async fn it_makes_nobody_and_the_first_person_gets_in_by_a_token() {
     let (_, mine) = server.call(&again, "GET", "/api/v1/workspaces", None).await;
     assert_eq!(mine["workspaces"][0]["slug"], "engines", "{mine}");
     let input = json!({ "input": { "expression": "6 * 7" } });
-    let answer = server.makes(&token, "/api/v1/tools/calculate/execute", input).await;
+    let answer = server
+        .makes(&token, "/api/v1/tools/calculate/execute", input)
+        .await;
     assert_eq!(answer["success"], true, "{answer}");
     // Where callers reach it says the operator, no header.
     let (_, api) = server.call(&token, "GET", "/openapi.json", None).await;
@@ -317,13 +342,23 @@ async fn what_one_process_had_in_hand_another_takes_up() {
         "output": "{{ steps.double.output }}",
     });
     second.makes(&token, "/api/v1/flows", flow).await;
-    let run = first.makes(&token, "/api/v1/flows/twice/execute", json!({ "input": {} })).await;
-    let run = format!("/api/v1/flows/twice/runs/{}", run["run_id"].as_str().unwrap());
+    let run = first
+        .makes(
+            &token,
+            "/api/v1/flows/twice/execute",
+            json!({ "input": {} }),
+        )
+        .await;
+    let run = format!(
+        "/api/v1/flows/twice/runs/{}",
+        run["run_id"].as_str().unwrap()
+    );
     called.notified().await;
     first.child.kill().unwrap();
     first.child.wait().unwrap();
     // Its lease is over.
-    let lease = "update orchestration.run_steps set lease_until = now() where lease_until is not null";
+    let lease =
+        "update orchestration.run_steps set lease_until = now() where lease_until is not null";
     CLUSTER.sql(&database.name, lease).unwrap();
     let ended = loop {
         let (_, read) = second.call(&token, "GET", &run, None).await;
@@ -359,11 +394,16 @@ fn the_words_of_the_image_and_its_composition_are_understood() {
     for line in dockerfile.lines().filter(|line| line.contains("CMD [")) {
         let words: Vec<String> = serde_json::from_str(line.split_once("CMD ").unwrap().1).unwrap();
         let words = words.iter().map(String::as_str);
-        let words: Vec<&str> = words.filter(|word| *word != "/devserver").chain(["--help"]).collect();
+        let words: Vec<&str> = words
+            .filter(|word| *word != "/devserver")
+            .chain(["--help"])
+            .collect();
         done(&mut program(&words));
         understood += 1;
     }
-    let commands = compose.lines().filter_map(|line| line.trim().strip_prefix("command: ["));
+    let commands = compose
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("command: ["));
     for command in commands {
         let words = command.trim_end_matches(']').split(", ");
         let words: Vec<&str> = words.chain(["--help"]).collect();
