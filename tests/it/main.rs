@@ -11,6 +11,7 @@ mod audit_of_change;
 mod audit_of_use;
 mod auth;
 mod connections;
+mod container;
 mod crowd;
 mod flows;
 mod freshness;

@@ -1,30 +1,20 @@
 //! Starting and stopping the local server.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt;
 use domain::code::CodeTool;
 use persistence::Db;
 use runtime::Config;
-use runtime::config::Keep;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use crate::compose::{Rooms, compose, work};
+use crate::compose::{Rooms, compose};
 use crate::database::{self, Database, blocking};
 use crate::error::Error;
 use crate::ready::{Facts, ReadyFile};
-use crate::{demo, development, keys, private_file, samples};
-
-/// How long requests in flight may take after a stop was asked for.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How often the chores of the background are done.
-const SWEEP: Duration = Duration::from_secs(1);
+use crate::serving::{self, Serving};
+use crate::{demo, development, keys, people, private_file, samples};
 
 /// Who signs the local tokens, unless the environment says otherwise.
 const ISSUER: &str = "http://localhost/auth/v1";
@@ -35,6 +25,8 @@ const CONNECTIONS: u32 = 16;
 /// What is started.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Where it listens: an address of this machine's own, and of nobody else.
+    pub host: IpAddr,
     /// The port of the API; 0 is any free one.
     pub port: u16,
     /// Where data, keys and `devserver.json` are.
@@ -76,10 +68,7 @@ pub struct Running {
     /// Whether prompts are answered by the scripted model.
     pub scripted_model: bool,
     db: Db,
-    stop: watch::Sender<bool>,
-    serving: Vec<JoinHandle<()>>,
-    /// Of the flows; what they have in hand when they are stopped is taken up by the next server.
-    workers: Vec<JoinHandle<()>>,
+    serving: Serving,
     ready: ReadyFile,
     server: Option<postgres::Server>,
 }
@@ -91,10 +80,7 @@ impl App {
     /// Each says what to do.
     pub async fn start(options: Options) -> Result<Running, Error> {
         // First the port: a busy one is told before anything is touched.
-        let listener = listen(options.port).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Error::System(error.to_string()))?;
+        let (listener, address) = listen(options.host, options.port).await?;
         private_file::directory(&options.data_dir)?;
         let given = (options.environment)("DATABASE_URL").filter(|url| !url.trim().is_empty());
         if options.fresh {
@@ -112,8 +98,7 @@ impl App {
             }
         };
         config.database_url = SecretString::from(database.url.clone());
-        let (stop, stopped) = watch::channel(false);
-        let mut serving = Vec::new();
+        let mut serving = Serving::new();
 
         let mut tools = samples::read(&options.examples.join("tools"))?;
         let flows = samples::read(&options.examples.join("flows"))?;
@@ -122,15 +107,15 @@ impl App {
             let recorded = demo::router(&options.examples.join("recorded"))?;
             demo::lead_to(at, &mut tools);
             allow(&mut config, &at.to_string());
-            serving.push(serve(upstream, recorded, stopped.clone()));
+            serving.serve(upstream, recorded);
         }
 
         if options.scripted_model {
-            serving.push(script_the_model(&mut config, stopped.clone()).await?);
+            script_the_model(&mut config, &mut serving).await?;
         }
 
         config.code_tools.extend(options.code_tools.iter().cloned());
-        let url = format!("http://127.0.0.1:{}", address.port());
+        let url = format!("http://{address}");
         config.public_url.get_or_insert_with(|| url.clone());
         let rooms = Rooms::new(&config)?;
         let caller = development::enter(&rooms).await?;
@@ -138,9 +123,8 @@ impl App {
         let mut notices: Vec<String> = database.notice.into_iter().collect();
         notices.extend(samples::register_flows(&rooms, &caller, &flows).await?);
         notices.extend(demo::keep_secret(&rooms, &caller, options.offline_demo).await?);
-        serving.push(sweep(rooms.clone(), config.keep, stopped.clone()));
-        let workers = work(&rooms);
-        serving.push(serve(listener, compose(&config, &rooms), stopped));
+        serving.work(&rooms, config.keep);
+        serving.serve(listener, compose(&config, &rooms));
 
         let token = token(&config)?;
         let workspace_id = caller.workspace_id.to_string();
@@ -162,9 +146,7 @@ impl App {
             offline_demo: options.offline_demo,
             scripted_model: options.scripted_model,
             db: rooms.db,
-            stop,
             serving,
-            workers,
             ready,
             server: database.server,
         })
@@ -178,17 +160,7 @@ impl Running {
     /// When the database does not stop.
     pub async fn stop(self) -> Result<(), Error> {
         drop(self.ready);
-        let _ = self.stop.send(true);
-        let finished = async {
-            for task in self.serving {
-                let _ = task.await;
-            }
-        };
-        let _ = tokio::time::timeout(GRACE, finished).await;
-        for worker in self.workers {
-            worker.abort();
-        }
-        let _ = tokio::time::timeout(GRACE, self.db.close()).await;
+        self.serving.stop(&self.db).await;
         if let Some(server) = self.server {
             blocking(move || server.stop()).await??;
         }
@@ -196,63 +168,28 @@ impl Running {
     }
 }
 
-async fn listen(port: u16) -> Result<TcpListener, Error> {
-    TcpListener::bind(("127.0.0.1", port))
+/// Whoever reaches the local server and has its token may do everything, and its tools may call what the machine can reach.
+async fn listen(host: IpAddr, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+    if !host.is_loopback() {
+        return Err(Error::NotForOthers { host });
+    }
+    let address = SocketAddr::new(host, port);
+    serving::listen(address)
         .await
         .map_err(|source| match source.kind() {
             std::io::ErrorKind::AddrInUse => Error::PortInUse { port },
-            _ => Error::Listen { port, source },
+            _ => Error::Listen { address, source },
         })
 }
 
 /// Serves the scripted model on a port of its own and makes it the operator's model server.
-async fn script_the_model(
-    config: &mut Config,
-    stopped: watch::Receiver<bool>,
-) -> Result<JoinHandle<()>, Error> {
-    let listener = listen(0).await?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Error::System(error.to_string()))?;
+async fn script_the_model(config: &mut Config, serving: &mut Serving) -> Result<(), Error> {
+    let (listener, address) = listen(std::net::Ipv4Addr::LOCALHOST.into(), 0).await?;
     config.model.base_url = format!("http://{address}/v1");
     config.model.api_key = Some(scripted_model::KEY.into());
     config.model.model = Some(scripted_model::DEMO_MODEL.to_owned());
-    Ok(serve(listener, scripted_model::demo_router(), stopped))
-}
-
-fn serve(
-    listener: TcpListener,
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    // Small answers must not wait for more to send (Nagle's algorithm).
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    tokio::spawn(async move {
-        let stop = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        let _ = axum::serve(listener, router)
-            .with_graceful_shutdown(stop)
-            .await;
-    })
-}
-
-/// Does the chores of the background until a stop is asked for. Deployed, a scheduled function does them.
-fn sweep(rooms: Rooms, keep: Keep, mut stopped: watch::Receiver<bool>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => return,
-                () = tokio::time::sleep(SWEEP) => {}
-            }
-            runtime::sweep_once(&rooms.db, &rooms.vault, keep).await;
-            if let Err(error) = rooms.flows.sweep().await {
-                tracing::warn!(%error, "the runs could not be swept");
-            }
-        }
-    })
+    serving.serve(listener, scripted_model::demo_router());
+    Ok(())
 }
 
 /// Removes the embedded database and the keys, and nothing else of the directory.
@@ -316,9 +253,6 @@ fn signed(config: &Config, user: &str, email: &str) -> Result<String, Error> {
 /// What is wrong with the configuration or the data directory.
 pub fn token_for(options: &Options, email: &str) -> Result<String, Error> {
     let config = configure(options, None)?;
-    let digest = domain::canonical::digest(&email.to_ascii_lowercase().into());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    let user = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+    let user = people::user_of(email)?;
     signed(&config, &user.to_string(), email)
 }

@@ -24,6 +24,8 @@ use web::{StackConfig, serve_stack};
 use workflow::{Flows, LocalQueue, Queue, Worker};
 use workspaces::Workspaces;
 
+use crate::serving::kept_up;
+
 /// What all functions share here; deployed, each has its own.
 #[derive(Clone)]
 pub struct Rooms {
@@ -127,7 +129,7 @@ pub fn work(rooms: &Rooms) -> Vec<JoinHandle<()>> {
     let worker = Worker::new(rooms.flows.clone());
     let started = (0..WORKERS).map(|_| {
         let (worker, queue) = (worker.clone(), Arc::clone(&rooms.queue));
-        tokio::spawn(async move { worker.serve(&queue).await })
+        tokio::spawn(async move { kept_up(|| worker.serve(&queue)).await })
     });
     started.collect()
 }

@@ -37,7 +37,7 @@ const MAX_BODY: usize = 1 << 20;
 /// A port that is the same at each start if it is free, so that the samples do not change.
 pub(crate) async fn listen(beside: u16) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |source| Error::Listen {
-        port: beside,
+        address: SocketAddr::from(([127, 0, 0, 1], beside)),
         source,
     };
     let wanted = if beside == 0 {

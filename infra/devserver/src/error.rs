@@ -1,6 +1,7 @@
 //! Why the local server does not start, in words that say what to do.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Why the local server does not start.
@@ -16,12 +17,84 @@ pub enum Error {
         port: u16,
     },
     /// No listener for another reason.
-    #[error("cannot listen on port {port}: {source}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The wanted port.
-        port: u16,
+        /// The wanted address.
+        address: SocketAddr,
         /// Why not.
         source: io::Error,
+    },
+    /// The local server is for its own machine.
+    #[error(
+        "the local server listens on this machine's own addresses alone (127.0.0.1, ::1), not on {host}: it makes a development user whose \
+         token lies in a file, and keys of its own\nFor others there is `serve`, which makes none of that: docs/container.md"
+    )]
+    NotForOthers {
+        /// The wanted address.
+        host: IpAddr,
+    },
+    /// It stands in the log already.
+    #[error("it did not start")]
+    Logged,
+    /// The server's database.
+    #[error("the database of DATABASE_URL does not answer: {reason}")]
+    Unreachable {
+        /// The causes, outermost first.
+        reason: String,
+    },
+    /// The server's database was not migrated, or by an older build.
+    #[error(
+        "the database {}, and version {wanted} of the schema is needed: run `migrate` once, with the owner's DATABASE_URL",
+        found.map_or_else(|| "is not migrated".to_owned(), |version| format!("is at version {version}"))
+    )]
+    NotMigrated {
+        /// The schema's version.
+        found: Option<i64>,
+        /// The build's.
+        wanted: i64,
+    },
+    /// No policy would hold.
+    #[error(
+        "DATABASE_URL logs in as {login}, which row-level security does not bind: use the role authenticator, which may do nothing by itself"
+    )]
+    Unbound {
+        /// The role.
+        login: String,
+    },
+    /// `migrate` did not succeed.
+    #[error("the database cannot be migrated: {reason}")]
+    NotApplied {
+        /// The causes, outermost first.
+        reason: String,
+    },
+    /// `token-for`, where somebody else signs.
+    #[error("tokens are signed elsewhere (their keys are at {keys}): people sign in there")]
+    SignedElsewhere {
+        /// Where the keys are.
+        keys: String,
+    },
+    /// `token-for` without a secret.
+    #[error("SUPABASE_JWT_SECRET is not set: there is nothing to sign a token with")]
+    NoSigningKey,
+    /// `token-for` for nobody.
+    #[error("{text:?} is no e-mail address")]
+    NoAddress {
+        /// What was given.
+        text: String,
+    },
+    /// `health`: nobody there.
+    #[error("nothing answers at {address}: {source}")]
+    NoAnswer {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// `health`: there, but not well.
+    #[error("it is not well: {status}")]
+    Unwell {
+        /// The status line.
+        status: String,
     },
     /// The embedded Postgres.
     #[error("{0}\n`cargo run -- --fresh` starts with an empty database (the old data is lost).")]

@@ -14,14 +14,5 @@ pub fn run(url: &str) -> Result<(), String> {
     let report = runtime
         .block_on(persistence::migrate(url))
         .map_err(|error| error.to_string())?;
-    let told = if report.applied.is_empty() {
-        format!("The schema is current (version {}).", report.current)
-    } else {
-        format!(
-            "Applied {} migrations; the schema is at version {}.",
-            report.applied.len(),
-            report.current
-        )
-    };
-    writeln!(std::io::stdout(), "{told}").map_err(|error| error.to_string())
+    writeln!(std::io::stdout(), "{report}").map_err(|error| error.to_string())
 }

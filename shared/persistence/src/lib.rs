@@ -37,6 +37,7 @@ pub mod run_events;
 pub mod run_keys;
 pub mod run_steps;
 pub mod runs;
+mod schema;
 pub mod secret_providers;
 pub mod secret_work;
 pub mod secrets;
@@ -51,6 +52,7 @@ pub use db::{DatabaseConfig, Db, PoolMode, Tx};
 pub use entry::{Entry, KeyEntry, Membership};
 pub use error::{Cause, Error};
 pub use migrate::{MIGRATIONS, MigrationReport, migrate};
+pub use schema::Found;
 pub use statements::{Column, RunsAs, Statement, statements};
 
 /// What came of adding something whose name must be unique.

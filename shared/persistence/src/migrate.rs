@@ -1,8 +1,10 @@
 //! Brings a database to the schema that this build knows.
 
+use std::fmt;
+
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnection;
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, raw_sql};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _, raw_sql};
 
 use crate::db::connect_options;
 use crate::error::Error;
@@ -71,6 +73,19 @@ pub struct MigrationReport {
     pub current: i64,
 }
 
+impl fmt::Display for MigrationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.applied.len() {
+            0 => write!(f, "The schema is current (version {}).", self.current),
+            applied => write!(
+                f,
+                "Applied {applied} migrations; the schema is at version {}.",
+                self.current
+            ),
+        }
+    }
+}
+
 /// Applies what is missing, as the role of the URL: a superuser, or on Supabase its `postgres` role.
 ///
 /// Safe to race: an advisory lock of the session lets one process work while the others wait. For
@@ -101,9 +116,11 @@ pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
             other => Error::Configuration(other.to_string()),
         })?;
     let after = applied(&mut connection).await?;
+    let current = after.last().copied().unwrap_or_default();
+    say_version(&mut connection, current).await?;
     let _ = connection.close().await;
     Ok(MigrationReport {
-        current: after.last().copied().unwrap_or_default(),
+        current,
         applied: after
             .into_iter()
             .filter(|version| !before.contains(version))
@@ -135,6 +152,13 @@ fn migrator() -> Result<Migrator, Error> {
     // Ours is held already, since before the report's first look.
     migrator.set_locking(false);
     Ok(migrator)
+}
+
+/// Tells the version to programs that may not read the table ([`crate::Found`]).
+async fn say_version(connection: &mut PgConnection, version: i64) -> Result<(), Error> {
+    let comment = format!("comment on schema migration is '{version}'");
+    raw_sql(AssertSqlSafe(comment)).execute(connection).await?;
+    Ok(())
 }
 
 async fn applied(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {

@@ -95,6 +95,7 @@ pub fn statements() -> Vec<Statement> {
         crate::retention::STATEMENTS,
         crate::audit::STATEMENTS,
         crate::audit_chain::STATEMENTS,
+        crate::schema::STATEMENTS,
     ]
     .concat()
 }

@@ -9,6 +9,10 @@ use super::LocalSettings;
 use super::faults::{Dice, Faults};
 use crate::{Delivery, Hint};
 
+/// So many dead letters are kept, the newest ones: a server that lives for months must not collect them, and the steps that they
+/// were about are rows.
+const MOST_DEAD: usize = 1_000;
+
 /// How many messages there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -59,7 +63,7 @@ pub(super) struct State {
     visible: VecDeque<u64>,
     /// The ids that become visible, by when.
     invisible: BTreeSet<(Instant, u64)>,
-    dead: Vec<DeadLetter>,
+    dead: VecDeque<DeadLetter>,
 }
 
 impl State {
@@ -162,7 +166,10 @@ impl State {
 
     fn bury(&mut self, id: u64) {
         if let Some(message) = self.messages.remove(&id) {
-            self.dead.push(DeadLetter {
+            if self.dead.len() == MOST_DEAD {
+                self.dead.pop_front();
+            }
+            self.dead.push_back(DeadLetter {
                 id: id.to_string(),
                 body: message.body,
                 received: message.received,
@@ -226,6 +233,6 @@ impl State {
     }
 
     pub(super) fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.dead.clone()
+        self.dead.iter().cloned().collect()
     }
 }

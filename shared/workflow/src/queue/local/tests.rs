@@ -199,3 +199,19 @@ async fn every_receiver_gets_its_share() {
     sent.sort();
     assert_eq!(all, sent);
 }
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_are_bounded_and_the_newest_stay() {
+    let queue = LocalQueue::new(LocalSettings {
+        visibility: SECOND,
+        max_receives: 1,
+    });
+    queue.send(&hints(1_010), Duration::ZERO).await;
+    while !receive(&queue).await.is_empty() {}
+    tokio::time::advance(SECOND).await;
+    assert!(receive(&queue).await.is_empty());
+    let letters = queue.dead_letters();
+    assert_eq!(letters.len(), 1_000);
+    assert_eq!(letters[0].id, "11");
+    assert_eq!(letters[999].id, "1010");
+}
