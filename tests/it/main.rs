@@ -33,6 +33,7 @@ mod secrets;
 mod secrets_never_leak;
 mod session_tokens;
 mod skip;
+mod supply_chain;
 mod system;
 mod telemetry;
 mod template;

@@ -57,32 +57,6 @@ pub enum Error {
     Database(#[source] persistence::Error),
 }
 
-impl Error {
-    /// What the caller can do about it, where there is something.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Missing { names } => Some(format!(
-                "store it first: POST /api/v1/secrets with the name {}",
-                listed(names)
-            )),
-            Self::HostNotAllowed { name, host } => Some(format!(
-                "a secret goes only to its allowed hosts: an admin can add {host} to those of {name}, \
-                 or, if it has none yet, save the tool"
-            )),
-            Self::Exists => Some("choose another name, or replace its value".to_owned()),
-            Self::Busy => Some("wait a moment, then try again".to_owned()),
-            Self::Invalid(_)
-            | Self::NotFound
-            | Self::StoreUnavailable(_)
-            | Self::ProviderInUse { .. }
-            | Self::Forbidden
-            | Self::Unavailable(_)
-            | Self::Sealed(_)
-            | Self::Database(_) => None,
-        }
-    }
-}
-
 impl From<persistence::Error> for Error {
     fn from(error: persistence::Error) -> Self {
         match error {
