@@ -91,7 +91,13 @@ printf '%s\n' "$started"
 run=/api/v1/flows/priced/runs/$(sed -n 's/.*"run_id":"\([^"]*\)".*/\1/p' <<<"$started")
 say "Its events, until it waits for somebody: the worker took the hint from the queue"
 # The stream goes on; what is awaited ends the reading.
-(as "$alice" "$run/events" -N || true) | sed '/step.awaiting/q' || true
+exec 3< <(exec curl -sSN -H "Authorization: Bearer $alice" "$url$run/events")
+reader=$!
+while IFS= read -r line <&3; do
+  printf '%s\n' "$line"
+  if [[ $line == data:*step.awaiting* ]]; then break; fi
+done
+kill "$reader" && exec 3<&-
 say "Alice approves"
 alice "$run/steps/approve/signal" -d '{"approved":true}'
 say "The rest of its events"

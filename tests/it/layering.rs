@@ -39,7 +39,10 @@ const ROWS: &[&[&str]] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("sqlx", &["persistence"]),
     // `auth` fetches signing keys of the operator's choice; `executor` calls what users name.
-    ("reqwest", &["executor", "auth", "local-aws", "testkit", "bench"]),
+    (
+        "reqwest",
+        &["executor", "auth", "local-aws", "testkit", "bench"],
+    ),
     ("lambda_http", &["runtime"]),
     ("lambda_runtime", &[]),
     ("async-openai", &["orchestrator"]),

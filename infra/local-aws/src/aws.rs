@@ -54,13 +54,19 @@ impl Aws {
             .post(&self.url)
             .header("x-amz-target", format!("{target}.{operation}"))
             .header("content-type", format!("application/x-amz-json-{version}"))
-            .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"))
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"),
+            )
             .body(request.to_string())
             .send()
             .await
             .map_err(|error| failed(error.to_string()))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(|error| failed(error.to_string()))?;
+        let text = answer
+            .text()
+            .await
+            .map_err(|error| failed(error.to_string()))?;
         if !status.is_success() {
             return Err(failed(format!("{status} {text}")));
         }

@@ -160,12 +160,17 @@ impl Emulator {
         }
         let parameter = |name: &str| scope.parameter(name).unwrap_or_default();
         ground
-            .configure(parameter("ConfigSecret"), &database_url, options.model_key.as_deref())
+            .configure(
+                parameter("ConfigSecret"),
+                &database_url,
+                options.model_key.as_deref(),
+            )
             .await?;
         ground.make_queues(&stack).await?;
         let issuer = format!("{}/auth/v1", parameter("SupabaseUrl"));
         let tokens = PEOPLE.iter().map(|email| {
-            let token = people::token(&ground.jwt_secret, &issuer, parameter("JwtAudience"), email)?;
+            let token =
+                people::token(&ground.jwt_secret, &issuer, parameter("JwtAudience"), email)?;
             Ok(((*email).to_owned(), token))
         });
         let keys = (0..stack.api.keys).map(|_| Ok(hex::encode(people::random::<20>()?)));
@@ -222,16 +227,29 @@ impl Emulator {
     /// # Errors
     /// Files that cannot be written, or a mapping to a function that is not there.
     pub fn serve(&mut self) -> Result<(), Error> {
-        let named = |name: &str| self.functions.values().find(|function| function.launch().name == name);
+        let named = |name: &str| {
+            self.functions
+                .values()
+                .find(|function| function.launch().name == name)
+        };
         for mapping in self.stack.mappings.drain(..) {
             let function = named(&mapping.function).ok_or_else(|| absent(&mapping.function))?;
             let queue = mapping.queue.rsplit(':').next().unwrap_or_default();
             let url = format!("{}/{}/{queue}", self.aws.url, crate::ACCOUNT);
-            self.tasks.spawn(mapping::feed(mapping, url, self.aws.clone(), Arc::clone(function)));
+            self.tasks.spawn(mapping::feed(
+                mapping,
+                url,
+                self.aws.clone(),
+                Arc::clone(function),
+            ));
         }
         for schedule in self.stack.schedules.drain(..) {
-            let function = self.functions.get(&schedule.function).ok_or_else(|| absent(&schedule.function))?;
-            self.tasks.spawn(schedule::start(schedule, Arc::clone(function)));
+            let function = self
+                .functions
+                .get(&schedule.function)
+                .ok_or_else(|| absent(&schedule.function))?;
+            self.tasks
+                .spawn(schedule::start(schedule, Arc::clone(function)));
         }
         let log = Log::create(&self.facts.logs, "gateway")?;
         if let Some(listener) = self.listener.take() {
@@ -285,10 +303,17 @@ impl Ground {
     /// What a deployment on this machine sets, and what its operator sets.
     fn parameters(&self, options: &Options, template: &Value) -> BTreeMap<String, String> {
         let given = &options.parameters;
-        let stage = given.get("Stage").map(String::as_str).or(template["Parameters"]["Stage"]["Default"].as_str());
+        let stage = given
+            .get("Stage")
+            .map(String::as_str)
+            .or(template["Parameters"]["Stage"]["Default"].as_str());
         let stage = stage.unwrap_or_default();
         let mut allowed = self.upstream.clone();
-        for more in given.get("EgressAllow").iter().filter(|more| !more.is_empty()) {
+        for more in given
+            .get("EgressAllow")
+            .iter()
+            .filter(|more| !more.is_empty())
+        {
             allowed.push(',');
             allowed.push_str(more);
         }
@@ -297,7 +322,10 @@ impl Ground {
             ("OpenaiKeyInSecret", "true".to_owned()),
             ("OpenaiBaseUrl", format!("http://{}/v1", self.model)),
             ("OpenaiModel", scripted_model::DEMO_MODEL.to_owned()),
-            ("PublicUrl", format!("http://127.0.0.1:{}/{stage}", self.port)),
+            (
+                "PublicUrl",
+                format!("http://127.0.0.1:{}/{stage}", self.port),
+            ),
         ];
         let declared = |name: &str| template["Parameters"].get(name).is_some();
         let mut values: BTreeMap<String, String> = ours
@@ -313,7 +341,12 @@ impl Ground {
     }
 
     /// The one secret that an operator prepares.
-    async fn configure(&self, name: &str, database_url: &str, model_key: Option<&str>) -> Result<(), Error> {
+    async fn configure(
+        &self,
+        name: &str,
+        database_url: &str,
+        model_key: Option<&str>,
+    ) -> Result<(), Error> {
         let master = STANDARD.encode(people::random::<32>()?);
         let secret = json!({
             "DATABASE_URL": database_url,
@@ -331,7 +364,12 @@ impl Ground {
         for queue in &stack.queues {
             let request = json!({ "QueueName": queue.name, "Attributes": queue.attributes });
             let made = self.aws.sqs("CreateQueue", request).await?;
-            redrives.extend(queue.redrive.as_ref().map(|redrive| (made["QueueUrl"].clone(), redrive)));
+            redrives.extend(
+                queue
+                    .redrive
+                    .as_ref()
+                    .map(|redrive| (made["QueueUrl"].clone(), redrive)),
+            );
         }
         for (url, redrive) in redrives {
             let request = json!({ "QueueUrl": url, "Attributes": { "RedrivePolicy": redrive } });
@@ -352,7 +390,10 @@ impl Ground {
         for (arn, spec) in &stack.functions {
             let mut variables = Vec::new();
             for (name, value) in &spec.variables {
-                variables.push((name.clone(), self.resolved(value, &spec.name, &mut secrets).await?));
+                variables.push((
+                    name.clone(),
+                    self.resolved(value, &spec.name, &mut secrets).await?,
+                ));
             }
             variables.extend(self.credentials());
             let log = Log::create(logs, &spec.binary)?;
@@ -368,7 +409,10 @@ impl Ground {
             };
             let most = spec.concurrency.unwrap_or(options.most).min(options.most);
             let rie = options.rie.clone().filter(|_| !streams(stack, arn, spec));
-            functions.insert(arn.clone(), Arc::new(Function::new(launch, log, most, options.freezes, rie)));
+            functions.insert(
+                arn.clone(),
+                Arc::new(Function::new(launch, log, most, options.freezes, rie)),
+            );
         }
         Ok(functions)
     }
@@ -386,7 +430,12 @@ impl Ground {
     }
 
     /// `{{resolve:secretsmanager:NAME:SecretString:KEY}}` is the value of that key; CloudFormation reads it at deployment.
-    async fn resolved(&self, value: &str, function: &str, known: &mut BTreeMap<String, Value>) -> Result<String, Error> {
+    async fn resolved(
+        &self,
+        value: &str,
+        function: &str,
+        known: &mut BTreeMap<String, Value>,
+    ) -> Result<String, Error> {
         let Some((before, rest)) = value.split_once("{{resolve:") else {
             return Ok(value.to_owned());
         };
@@ -396,15 +445,25 @@ impl Ground {
         };
         let (reference, after) = rest.split_once("}}").ok_or_else(malformed)?;
         let mut parts = reference.split(':');
-        let (Some("secretsmanager"), Some(name), Some("SecretString"), Some(key), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (Some("secretsmanager"), Some(name), Some("SecretString"), Some(key), None) = (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+        ) else {
             return Err(malformed());
         };
         if !known.contains_key(name) {
-            let answer = self.aws.secrets("GetSecretValue", json!({ "SecretId": name })).await?;
+            let answer = self
+                .aws
+                .secrets("GetSecretValue", json!({ "SecretId": name }))
+                .await?;
             let secret = answer["SecretString"].as_str().unwrap_or_default();
-            known.insert(name.to_owned(), serde_json::from_str(secret).map_err(Error::system)?);
+            known.insert(
+                name.to_owned(),
+                serde_json::from_str(secret).map_err(Error::system)?,
+            );
         }
         let found = known[name][key].as_str().ok_or_else(|| Error::Resource {
             logical: function.to_owned(),
@@ -416,7 +475,10 @@ impl Ground {
 
 fn streams(stack: &Stack, arn: &str, spec: &FunctionSpec) -> bool {
     use crate::gateway::api::Target;
-    let fed = stack.mappings.iter().any(|mapping| mapping.function == spec.name);
+    let fed = stack
+        .mappings
+        .iter()
+        .any(|mapping| mapping.function == spec.name);
     let mut routes = stack.api.routes();
     !fed && routes.any(|route| matches!(&route.target, Target::Function { arn: its, streams: true, .. } if its == arn))
 }
@@ -471,8 +533,12 @@ async fn database(options: &Options) -> Result<(Option<Throwaway>, String), Erro
     Ok((Some(server), url))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::system)
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Error::system)
 }
 
 async fn listen(port: u16) -> Result<TcpListener, Error> {

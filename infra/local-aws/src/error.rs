@@ -20,7 +20,9 @@ pub enum Error {
         what: String,
     },
     /// The transform of the template.
-    #[error("the template cannot be transformed ({why})\ninfra/local-aws/run.sh installs what is missing.")]
+    #[error(
+        "the template cannot be transformed ({why})\ninfra/local-aws/run.sh installs what is missing."
+    )]
     Transform {
         /// What it said.
         why: String,
@@ -69,7 +71,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The port.
-    #[error("cannot listen on port {port}: {source}\nChoose another one: --port 0 takes any that is free.")]
+    #[error(
+        "cannot listen on port {port}: {source}\nChoose another one: --port 0 takes any that is free."
+    )]
     Listen {
         /// Which one.
         port: u16,

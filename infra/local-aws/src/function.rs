@@ -125,23 +125,34 @@ impl Function {
         let (mut instance, init) = match self.instance().await {
             Ok(ready) => ready,
             Err(failure) => {
-                self.log.line(&format!("INIT_REPORT RequestId: {id} Status: error Error: {failure}"));
+                self.log.line(&format!(
+                    "INIT_REPORT RequestId: {id} Status: error Error: {failure}"
+                ));
                 let _ = sender.send(Answer::failed("Runtime.InitError", failure));
                 return;
             }
         };
         instance.thaw();
-        self.log.line(&format!("START RequestId: {id} Version: $LATEST pid: {}", instance.pid()));
+        self.log.line(&format!(
+            "START RequestId: {id} Version: $LATEST pid: {}",
+            instance.pid()
+        ));
         let started = Instant::now();
         let end = started + self.launch.time;
-        let timed_out = format!("Task timed out after {:.2} seconds", self.launch.time.as_secs_f64());
+        let timed_out = format!(
+            "Task timed out after {:.2} seconds",
+            self.launch.time.as_secs_f64()
+        );
         let answer = match tokio::time::timeout_at(end, instance.invoke(event)).await {
             Ok(answer) => answer,
             Err(_) => {
                 self.log.line(&format!("{id} {timed_out}"));
                 // Dropping it kills it.
                 drop(instance);
-                let _ = sender.send(Answer::failed("Sandbox.Timedout", format!("RequestId: {id} Error: {timed_out}")));
+                let _ = sender.send(Answer::failed(
+                    "Sandbox.Timedout",
+                    format!("RequestId: {id} Error: {timed_out}"),
+                ));
                 return;
             }
         };
@@ -160,9 +171,14 @@ impl Function {
 
     fn report(&self, id: &str, took: Duration, init: Option<Init>) {
         let millis = |duration: Duration| duration.as_secs_f64() * 1_000.0;
-        let init = init.map_or_else(String::new, |init| format!(" Init Duration: {:.2} ms", millis(init.asked)));
+        let init = init.map_or_else(String::new, |init| {
+            format!(" Init Duration: {:.2} ms", millis(init.asked))
+        });
         self.log.line(&format!("END RequestId: {id}"));
-        self.log.line(&format!("REPORT RequestId: {id} Duration: {:.2} ms{init}", millis(took)));
+        self.log.line(&format!(
+            "REPORT RequestId: {id} Duration: {:.2} ms{init}",
+            millis(took)
+        ));
     }
 
     async fn instance(&self) -> Result<(Instance, Option<Init>), StartFailure> {
@@ -185,7 +201,10 @@ impl Function {
                 (Instance::Ours(process), init)
             }
         };
-        self.log.line(&format!("INIT_START Runtime Version: provided:al2023 pid: {}", instance.pid()));
+        self.log.line(&format!(
+            "INIT_START Runtime Version: provided:al2023 pid: {}",
+            instance.pid()
+        ));
         Ok((instance, init))
     }
 
@@ -249,7 +268,10 @@ printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n' >&3
     async fn what_does_not_start_is_told() {
         let (function, folder) = function("echo from $SECRET; exit 3");
         let told = failed(&function).await;
-        assert!(told.contains("Runtime.InitError") && told.contains("exit status: 3"), "{told}");
+        assert!(
+            told.contains("Runtime.InitError") && told.contains("exit status: 3"),
+            "{told}"
+        );
         let log = std::fs::read_to_string(function.log().path()).unwrap();
         assert!(log.starts_with("from hunter22\n"), "{log}");
         let _ = std::fs::remove_dir_all(folder);
@@ -259,7 +281,10 @@ printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n' >&3
     async fn what_ends_within_an_invocation_is_told() {
         let (function, folder) = function(&bash(&format!("{ASK}\nread -r line <&3; exit 7")));
         let told = failed(&function).await;
-        assert!(told.contains("Runtime.ExitError") && told.contains("exit status: 7"), "{told}");
+        assert!(
+            told.contains("Runtime.ExitError") && told.contains("exit status: 7"),
+            "{told}"
+        );
         let _ = std::fs::remove_dir_all(folder);
     }
 
@@ -267,9 +292,20 @@ printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n' >&3
     async fn what_does_not_answer_in_time_is_killed() {
         let (function, folder) = function(&bash(&format!("{ASK}\nsleep 1000")));
         let told = failed(&function).await;
-        assert!(told.contains("Sandbox.Timedout") && told.contains("1.00 seconds"), "{told}");
+        assert!(
+            told.contains("Sandbox.Timedout") && told.contains("1.00 seconds"),
+            "{told}"
+        );
         let log = std::fs::read_to_string(function.log().path()).unwrap();
-        let pid: i32 = log.split("pid: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+        let pid: i32 = log
+            .split("pid: ")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         let gone = || {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
             status.map_or(true, |status| status.contains("State:\tZ"))

@@ -34,7 +34,11 @@ struct Start {
 ///
 /// # Errors
 /// When a function does not start, or gives no usable answer.
-pub async fn measure(emulator: &Emulator, repeat: usize, say: &dyn Fn(&str)) -> Result<String, Error> {
+pub async fn measure(
+    emulator: &Emulator,
+    repeat: usize,
+    say: &dyn Fn(&str),
+) -> Result<String, Error> {
     enter(emulator).await?;
     let mut table = String::from(
         "| function | MB | zipped MB | first connection | asks for an event | of it: configuration read | of it: clients built | first answer | next answer |\n\
@@ -50,7 +54,9 @@ pub async fn measure(emulator: &Emulator, repeat: usize, say: &dyn Fn(&str)) -> 
         let median = |of: &dyn Fn(&Start) -> Option<f64>| {
             let mut all: Vec<f64> = starts.iter().filter_map(of).collect();
             all.sort_by(f64::total_cmp);
-            let told = all.get(all.len() / 2).map(|middle| format!("{middle:.1} ms"));
+            let told = all
+                .get(all.len() / 2)
+                .map(|middle| format!("{middle:.1} ms"));
             told.unwrap_or_else(|| "–".to_owned())
         };
         let binary = std::fs::read(&launch.binary).map_err(Error::system)?;
@@ -81,8 +87,16 @@ async fn enter(emulator: &Emulator) -> Result<(), Error> {
         return Ok(());
     };
     let body = json!({ "name": "Measured", "slug": "measured" }).to_string();
-    let payload = request(emulator, &Method::POST, "/api/v1/workspaces", body.as_bytes());
-    match emulator.functions[arn].invoke(payload, crate::new_trace()).await {
+    let payload = request(
+        emulator,
+        &Method::POST,
+        "/api/v1/workspaces",
+        body.as_bytes(),
+    );
+    match emulator.functions[arn]
+        .invoke(payload, crate::new_trace())
+        .await
+    {
         Answer::Whole(answer) if succeeded(&answer) => Ok(()),
         other => Err(Error::system(format!("no workspace is made: {other:?}"))),
     }
@@ -92,14 +106,22 @@ async fn enter(emulator: &Emulator) -> Result<(), Error> {
 fn cheap(emulator: &Emulator, arn: &str) -> (String, Bytes) {
     let routes = emulator.stack.api.routes().filter(|route| {
         let ours = matches!(&route.target, Target::Function { arn: its, .. } if its == arn);
-        ours && route.method() == "GET" && !route.path.contains('{') && !route.path.contains("callback")
+        ours && route.method() == "GET"
+            && !route.path.contains('{')
+            && !route.path.contains("callback")
     });
-    match routes.map(|route| route.path.clone()).min_by_key(|path| (path != "/health", path.len())) {
+    match routes
+        .map(|route| route.path.clone())
+        .min_by_key(|path| (path != "/health", path.len()))
+    {
         Some(path) => {
             let payload = request(emulator, &Method::GET, &path, b"");
             (format!("GET {path}"), payload)
         }
-        None => ("no messages".to_owned(), json!({ "Records": [] }).to_string().into()),
+        None => (
+            "no messages".to_owned(),
+            json!({ "Records": [] }).to_string().into(),
+        ),
     }
 }
 
@@ -107,7 +129,11 @@ fn request(emulator: &Emulator, method: &Method, path: &str, body: &[u8]) -> Byt
     let stage = &emulator.stack.stage;
     let uri: Uri = format!("/{stage}{path}").parse().unwrap_or_default();
     let mut headers = HeaderMap::new();
-    let token = emulator.facts.tokens.first().map(|(_, token)| token.as_str());
+    let token = emulator
+        .facts
+        .tokens
+        .first()
+        .map(|(_, token)| token.as_str());
     let authorization = format!("Bearer {}", token.unwrap_or_default());
     headers.insert("host", HeaderValue::from_static("127.0.0.1"));
     headers.insert("content-type", HeaderValue::from_static("application/json"));
@@ -132,7 +158,9 @@ fn request(emulator: &Emulator, method: &Method, path: &str, body: &[u8]) -> Byt
         now: chrono::Utc::now(),
     };
     match emulator.stack.api.find(method.as_str(), path) {
-        Some((route, values)) => event::build(&incoming, &context, route, &values).to_string().into(),
+        Some((route, values)) => event::build(&incoming, &context, route, &values)
+            .to_string()
+            .into(),
         None => Bytes::new(),
     }
 }
@@ -190,14 +218,18 @@ async fn ask(process: &mut Process, name: &str, payload: &Bytes) -> Result<Durat
     process.settled().await;
     match usable {
         Ok(()) => Ok(took),
-        Err(why) => Err(Error::system(format!("{name} gives no usable answer: {why}"))),
+        Err(why) => Err(Error::system(format!(
+            "{name} gives no usable answer: {why}"
+        ))),
     }
 }
 
 /// A batch is answered without a status.
 fn succeeded(answer: &Bytes) -> bool {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    answer["statusCode"].as_u64().is_none_or(|status| (200..300).contains(&status))
+    answer["statusCode"]
+        .as_u64()
+        .is_none_or(|status| (200..300).contains(&status))
 }
 
 /// What a zip archive with nothing but the program has, less its head of some hundred bytes.

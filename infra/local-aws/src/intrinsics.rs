@@ -187,7 +187,13 @@ impl<'t> Scope<'t> {
         Ok(evaluated.into())
     }
 
-    fn call(&self, name: &str, argument: &Value, at: &str, depth: usize) -> Result<Option<Value>, Fault> {
+    fn call(
+        &self,
+        name: &str,
+        argument: &Value,
+        at: &str,
+        depth: usize,
+    ) -> Result<Option<Value>, Fault> {
         let arguments = || {
             argument
                 .as_array()
@@ -203,13 +209,22 @@ impl<'t> Scope<'t> {
                     Some([resource, attribute]) => {
                         self.attribute(&text(resource)?, &text(attribute)?, at, depth)?
                     }
-                    _ => return Err(malformed("Fn::GetAtt wants a resource and an attribute", at)),
+                    _ => {
+                        return Err(malformed(
+                            "Fn::GetAtt wants a resource and an attribute",
+                            at,
+                        ));
+                    }
                 },
             },
             "Fn::Sub" => self.sub(argument, at, depth)?,
             "Fn::If" => match arguments()?.as_slice() {
                 [Value::String(condition), yes, no] => {
-                    let branch = if self.condition(condition, at, depth)? { yes } else { no };
+                    let branch = if self.condition(condition, at, depth)? {
+                        yes
+                    } else {
+                        no
+                    };
                     return self.value(branch, at, depth);
                 }
                 _ => return Err(malformed("Fn::If wants a condition and two values", at)),
@@ -378,16 +393,24 @@ impl<'t> Scope<'t> {
     }
 
     fn resource(&self, name: &str, at: &str) -> Result<(&str, &Value), Fault> {
-        let resource = self.template["Resources"].get(name).ok_or_else(|| Fault::Name {
-            name: name.to_owned(),
-            at: at.to_owned(),
-        })?;
+        let resource = self.template["Resources"]
+            .get(name)
+            .ok_or_else(|| Fault::Name {
+                name: name.to_owned(),
+                at: at.to_owned(),
+            })?;
         let kind = resource["Type"].as_str().unwrap_or_default();
         Ok((kind, &resource["Properties"]))
     }
 
     /// A property of a resource, or a name made of the stack's and its own.
-    fn named(&self, resource: &str, property: &str, at: &str, depth: usize) -> Result<String, Fault> {
+    fn named(
+        &self,
+        resource: &str,
+        property: &str,
+        at: &str,
+        depth: usize,
+    ) -> Result<String, Fault> {
         let (_, properties) = self.resource(resource, at)?;
         match properties.get(property) {
             Some(name) => self.text(name, &format!("{resource}/{property}"), depth + 1),
@@ -415,32 +438,44 @@ impl<'t> Scope<'t> {
         self.named(name, property, at, depth)
     }
 
-    fn attribute(&self, resource: &str, attribute: &str, at: &str, depth: usize) -> Result<String, Fault> {
+    fn attribute(
+        &self,
+        resource: &str,
+        attribute: &str,
+        at: &str,
+        depth: usize,
+    ) -> Result<String, Fault> {
         let (kind, _) = self.resource(resource, at)?;
         let named = |property| self.named(resource, property, at, depth);
         match (kind, attribute) {
             ("AWS::SQS::Queue", "QueueName") => named("QueueName"),
             ("AWS::SQS::Queue", "QueueUrl") => self.physical(resource, at, depth),
-            ("AWS::SQS::Queue", "Arn") => {
-                Ok(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", named("QueueName")?))
-            }
+            ("AWS::SQS::Queue", "Arn") => Ok(format!(
+                "arn:aws:sqs:{REGION}:{ACCOUNT}:{}",
+                named("QueueName")?
+            )),
             ("AWS::Lambda::Function", "Arn") => {
                 let name = named("FunctionName")?;
                 Ok(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"))
             }
-            ("AWS::IAM::Role", "Arn") => {
-                Ok(format!("arn:aws:iam::{ACCOUNT}:role/{}", named("RoleName")?))
-            }
+            ("AWS::IAM::Role", "Arn") => Ok(format!(
+                "arn:aws:iam::{ACCOUNT}:role/{}",
+                named("RoleName")?
+            )),
             ("AWS::Logs::LogGroup", "Arn") => {
                 let name = named("LogGroupName")?;
-                Ok(format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"))
+                Ok(format!(
+                    "arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"
+                ))
             }
-            ("AWS::Events::Rule", "Arn") => {
-                Ok(format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{}", named("Name")?))
-            }
-            ("AWS::CloudWatch::Alarm", "Arn") => {
-                Ok(format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{}", named("AlarmName")?))
-            }
+            ("AWS::Events::Rule", "Arn") => Ok(format!(
+                "arn:aws:events:{REGION}:{ACCOUNT}:rule/{}",
+                named("Name")?
+            )),
+            ("AWS::CloudWatch::Alarm", "Arn") => Ok(format!(
+                "arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{}",
+                named("AlarmName")?
+            )),
             ("AWS::ApiGateway::RestApi", "RootResourceId") => Ok("root".to_owned()),
             _ => Err(Fault::Attribute {
                 attribute: attribute.to_owned(),
@@ -455,7 +490,8 @@ impl<'t> Scope<'t> {
 /// The one member of an object that is a call of a function.
 fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = members.iter().next()?;
-    let called = name.starts_with("Fn::") || name == "Ref" || name == "Condition" && argument.is_string();
+    let called =
+        name.starts_with("Fn::") || name == "Ref" || name == "Condition" && argument.is_string();
     (members.len() == 1 && called).then_some((name, argument))
 }
 
@@ -472,7 +508,10 @@ pub(crate) fn plain(value: &Value) -> Option<String> {
 fn check(name: &str, declaration: &Value, value: &str) -> Result<(), Fault> {
     let kind = declaration["Type"].as_str().unwrap_or_default();
     if !matches!(kind, "String" | "Number") {
-        return Err(parameter(name, format!("is of type {kind}, which is not known")));
+        return Err(parameter(
+            name,
+            format!("is of type {kind}, which is not known"),
+        ));
     }
     if let Some(allowed) = declaration["AllowedValues"].as_array()
         && !allowed.iter().filter_map(plain).any(|one| one == value)
@@ -482,15 +521,24 @@ fn check(name: &str, declaration: &Value, value: &str) -> Result<(), Fault> {
     if let Some(pattern) = declaration["AllowedPattern"].as_str() {
         let pattern = Regex::new(pattern).map_err(|error| parameter(name, error))?;
         if !pattern.is_match(value) {
-            return Err(parameter(name, format!("may not be {value:?}: it must match {pattern}")));
+            return Err(parameter(
+                name,
+                format!("may not be {value:?}: it must match {pattern}"),
+            ));
         }
     }
     if kind == "Number" {
-        let number: f64 = value.parse().map_err(|_| parameter(name, "must be a number"))?;
-        let bound = |bound: &str| plain(&declaration[bound]).and_then(|text| text.parse::<f64>().ok());
+        let number: f64 = value
+            .parse()
+            .map_err(|_| parameter(name, "must be a number"))?;
+        let bound =
+            |bound: &str| plain(&declaration[bound]).and_then(|text| text.parse::<f64>().ok());
         let low = bound("MinValue").is_some_and(|least| number < least);
         if low || bound("MaxValue").is_some_and(|most| number > most) {
-            return Err(parameter(name, format!("may not be {value}: it is out of bounds")));
+            return Err(parameter(
+                name,
+                format!("may not be {value}: it is out of bounds"),
+            ));
         }
     }
     Ok(())
@@ -544,7 +592,10 @@ mod tests {
             .collect();
         let scope = Scope::new(&template, &values, "local", "http://127.0.0.1:1")?;
         let resources = scope.resources()?;
-        let (_, _, properties) = resources.into_iter().find(|(name, ..)| name == "Subject").unwrap();
+        let (_, _, properties) = resources
+            .into_iter()
+            .find(|(name, ..)| name == "Subject")
+            .unwrap();
         Ok(properties.get("value").cloned().unwrap_or_default())
     }
 
@@ -558,17 +609,45 @@ mod tests {
             (json!({ "Ref": "Queue" }), json!(url)),
             (json!({ "Fn::GetAtt": ["Queue", "Arn"] }), json!(arn)),
             (json!({ "Fn::GetAtt": "Queue.QueueName" }), json!("local-q")),
-            (json!({ "Fn::Sub": "${Queue.Arn}/${!Stage}/${Stage}/${AWS::Region}" }), json!(format!("{arn}/${{Stage}}/prod/eu-central-1"))),
-            (json!({ "Fn::Sub": ["${a}-${Stage}", { "a": { "Ref": "Rate" } }] }), json!("200-prod")),
-            (json!({ "Fn::If": ["WithKey", "yes", { "Ref": "Stage" }] }), json!("prod")),
+            (
+                json!({ "Fn::Sub": "${Queue.Arn}/${!Stage}/${Stage}/${AWS::Region}" }),
+                json!(format!("{arn}/${{Stage}}/prod/eu-central-1")),
+            ),
+            (
+                json!({ "Fn::Sub": ["${a}-${Stage}", { "a": { "Ref": "Rate" } }] }),
+                json!("200-prod"),
+            ),
+            (
+                json!({ "Fn::If": ["WithKey", "yes", { "Ref": "Stage" }] }),
+                json!("prod"),
+            ),
             (json!({ "Fn::If": ["Both", "yes", "no"] }), json!("no")),
-            (json!({ "Fn::If": ["Without", "yes", { "Ref": "AWS::NoValue" }] }), json!("yes")),
-            (json!([1, { "Ref": "AWS::NoValue" }, { "a": { "Ref": "AWS::NoValue" }, "b": true }]), json!([1, { "b": true }])),
-            (json!({ "Fn::Join": [":", ["a", { "Ref": "Stage" }]] }), json!("a:prod")),
-            (json!({ "Fn::Select": ["1", { "Fn::Split": ["-", "a-b"] }] }), json!("b")),
-            (json!("{{resolve:secretsmanager:x:SecretString:y}}"), json!("{{resolve:secretsmanager:x:SecretString:y}}")),
+            (
+                json!({ "Fn::If": ["Without", "yes", { "Ref": "AWS::NoValue" }] }),
+                json!("yes"),
+            ),
+            (
+                json!([1, { "Ref": "AWS::NoValue" }, { "a": { "Ref": "AWS::NoValue" }, "b": true }]),
+                json!([1, { "b": true }]),
+            ),
+            (
+                json!({ "Fn::Join": [":", ["a", { "Ref": "Stage" }]] }),
+                json!("a:prod"),
+            ),
+            (
+                json!({ "Fn::Select": ["1", { "Fn::Split": ["-", "a-b"] }] }),
+                json!("b"),
+            ),
+            (
+                json!("{{resolve:secretsmanager:x:SecretString:y}}"),
+                json!("{{resolve:secretsmanager:x:SecretString:y}}"),
+            ),
         ] {
-            assert_eq!(evaluated(value.clone(), &[]).as_ref(), Ok(&expected), "{value}");
+            assert_eq!(
+                evaluated(value.clone(), &[]).as_ref(),
+                Ok(&expected),
+                "{value}"
+            );
         }
         let with = json!({ "Fn::If": ["Both", "yes", "no"] });
         assert_eq!(evaluated(with, &[("Key", "true")]), Ok(json!("yes")));
@@ -601,7 +680,9 @@ mod tests {
             ("Key", "maybe", "may not be"),
             ("Colour", "red", "is not in the template"),
         ] {
-            let fault = evaluated(json!(1), &[(name, value)]).unwrap_err().to_string();
+            let fault = evaluated(json!(1), &[(name, value)])
+                .unwrap_err()
+                .to_string();
             assert!(fault.contains(name) && fault.contains(told), "{fault}");
         }
     }
@@ -622,6 +703,12 @@ mod tests {
         let template = json!({ "Resources": { "A": { "Type": "AWS::SQS::Queue", "Properties": {
             "QueueName": { "Fn::GetAtt": ["A", "QueueName"] } } } } });
         let scope = Scope::new(&template, &BTreeMap::new(), "local", "").unwrap();
-        assert!(scope.resources().unwrap_err().to_string().contains("circle"));
+        assert!(
+            scope
+                .resources()
+                .unwrap_err()
+                .to_string()
+                .contains("circle")
+        );
     }
 }

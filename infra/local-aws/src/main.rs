@@ -74,7 +74,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let ran = match runtime {
         Ok(runtime) => runtime.block_on(run(arguments)),
         Err(error) => Err(Error::System(error.to_string())),
@@ -116,7 +118,10 @@ async fn serve(common: &Common, port: u16) -> Result<(), Error> {
 async fn measure(common: &Common, repeat: usize) -> Result<(), Error> {
     let mut options = options(common, 0)?;
     // Of its start a function tells at this level.
-    options.parameters.entry("LogLevel".to_owned()).or_insert_with(|| "debug".to_owned());
+    options
+        .parameters
+        .entry("LogLevel".to_owned())
+        .or_insert_with(|| "debug".to_owned());
     let emulator = Emulator::deploy(&options, &say).await?;
     let table = local_aws::measure(&emulator, repeat, &say).await?;
     show(&table);
@@ -126,7 +131,10 @@ async fn measure(common: &Common, repeat: usize) -> Result<(), Error> {
 fn options(common: &Common, port: u16) -> Result<Options, Error> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let project = project.canonicalize().unwrap_or(project);
-    let data_dir = common.data_dir.clone().unwrap_or_else(|| project.join(".local-aws"));
+    let data_dir = common
+        .data_dir
+        .clone()
+        .unwrap_or_else(|| project.join(".local-aws"));
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     std::fs::create_dir_all(&data_dir).map_err(|source| Error::File {
         path: data_dir.clone(),
@@ -146,11 +154,19 @@ fn options(common: &Common, port: u16) -> Result<Options, Error> {
         recorded: project.join("examples/recorded"),
         port,
         stack: common.stack.clone(),
-        parameters: common.parameters.iter().cloned().collect::<BTreeMap<_, _>>(),
+        parameters: common
+            .parameters
+            .iter()
+            .cloned()
+            .collect::<BTreeMap<_, _>>(),
         database_url: common.database_url.clone(),
         model_key: common.openai_api_key.clone(),
         pg_bin: common.pg_bin.clone(),
-        rie: if common.rie { Some(rie(&project)?) } else { None },
+        rie: if common.rie {
+            Some(rie(&project)?)
+        } else {
+            None
+        },
         pythons,
         freezes: !common.no_freeze,
         most: common.instances.max(1),
@@ -198,7 +214,9 @@ fn build(project: &Path) -> Result<PathBuf, Error> {
         .output()
         .map_err(|error| Error::Build(error.to_string()))?;
     if !built.status.success() {
-        return Err(Error::Build(String::from_utf8_lossy(&built.stderr).into_owned()));
+        return Err(Error::Build(
+            String::from_utf8_lossy(&built.stderr).into_owned(),
+        ));
     }
     // This very program was built there.
     let own = std::env::current_exe().map_err(|error| Error::System(error.to_string()))?;
@@ -212,9 +230,17 @@ fn rie(project: &Path) -> Result<PathBuf, Error> {
         "aarch64" => "aws-lambda-rie-arm64",
         _ => "aws-lambda-rie-x86_64",
     };
-    let versions = std::fs::read_dir(&libraries).into_iter().flatten().flatten();
+    let versions = std::fs::read_dir(&libraries)
+        .into_iter()
+        .flatten()
+        .flatten();
     let found = versions
-        .map(|version| version.path().join("site-packages/samcli/local/rapid").join(name))
+        .map(|version| {
+            version
+                .path()
+                .join("site-packages/samcli/local/rapid")
+                .join(name)
+        })
         .find(|path| path.is_file());
     found.ok_or_else(|| Error::System("aws-sam-cli, which has the Runtime Interface Emulator, is not installed: infra/local-aws/run.sh installs what is missing".to_owned()))
 }
@@ -226,7 +252,9 @@ fn ready(facts: &Facts) -> String {
         text.push_str(&format!("{name}={token}\n"));
     }
     if let Some(key) = &facts.api_key {
-        text.push_str(&format!("API_KEY={key}    # of the usage plan: send it as x-api-key\n"));
+        text.push_str(&format!(
+            "API_KEY={key}    # of the usage plan: send it as x-api-key\n"
+        ));
     }
     let url = &facts.url;
     text.push_str(&format!(

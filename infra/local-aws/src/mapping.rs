@@ -17,7 +17,12 @@ use crate::stack::MappingSpec;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Feeds the function until it is aborted.
-pub(crate) async fn feed(mapping: MappingSpec, queue_url: String, aws: Aws, function: Arc<Function>) {
+pub(crate) async fn feed(
+    mapping: MappingSpec,
+    queue_url: String,
+    aws: Aws,
+    function: Arc<Function>,
+) {
     let permits = Arc::new(Semaphore::new(mapping.concurrency));
     let mapping = Arc::new(mapping);
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
@@ -106,15 +111,26 @@ fn done<'m>(answer: &Answer, messages: &'m [Value], reports_failures: bool) -> V
         Value::Array(failures) => failures,
         _ => return Vec::new(),
     };
-    let known: BTreeSet<&str> = messages.iter().filter_map(|message| message["MessageId"].as_str()).collect();
+    let known: BTreeSet<&str> = messages
+        .iter()
+        .filter_map(|message| message["MessageId"].as_str())
+        .collect();
     let failed: Option<BTreeSet<&str>> = failures
         .iter()
-        .map(|failure| failure["itemIdentifier"].as_str().filter(|id| known.contains(id)))
+        .map(|failure| {
+            failure["itemIdentifier"]
+                .as_str()
+                .filter(|id| known.contains(id))
+        })
         .collect();
     let Some(failed) = failed else {
         return Vec::new();
     };
-    let succeeded = |message: &&Value| message["MessageId"].as_str().is_some_and(|id| !failed.contains(id));
+    let succeeded = |message: &&Value| {
+        message["MessageId"]
+            .as_str()
+            .is_some_and(|id| !failed.contains(id))
+    };
     messages.iter().filter(succeeded).collect()
 }
 
@@ -133,12 +149,23 @@ mod tests {
 
     #[test]
     fn an_event_has_the_members_of_a_recorded_one() {
-        let recorded: Value = serde_json::from_str(include_str!("../../../events/flow-worker/sqs.json")).unwrap();
+        let recorded: Value =
+            serde_json::from_str(include_str!("../../../events/flow-worker/sqs.json")).unwrap();
         let event = event("arn:aws:sqs:x", &messages());
-        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let names = |value: &Value| {
+            value
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<BTreeSet<_>>()
+        };
         assert_eq!(names(&event["Records"][0]), names(&recorded["Records"][0]));
         let record = &event["Records"][1];
-        assert_eq!((&record["messageId"], &record["receiptHandle"]), (&json!("b"), &json!("r-b")));
+        assert_eq!(
+            (&record["messageId"], &record["receiptHandle"]),
+            (&json!("b"), &json!("r-b"))
+        );
         assert_eq!(record["messageAttributes"]["trace"]["stringValue"], "t");
         assert_eq!(record["eventSourceARN"], "arn:aws:sqs:x");
     }
@@ -148,7 +175,8 @@ mod tests {
         let messages = messages();
         let done = |answer: &Answer, reports| {
             let done = done(answer, &messages, reports).into_iter();
-            done.map(|message| message["MessageId"].as_str().unwrap()).collect::<Vec<_>>()
+            done.map(|message| message["MessageId"].as_str().unwrap())
+                .collect::<Vec<_>>()
         };
         let whole = |text: &'static str| Answer::Whole(text.into());
         for (answer, expected) in [

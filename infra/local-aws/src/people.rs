@@ -11,7 +11,12 @@ use crate::error::Error;
 const NAMES: Uuid = Uuid::from_u128(0x2b1e_6c0f_97a4_4d31_8f5e_3d0c_a1b2_c3d4);
 
 /// A session token, good for seven days.
-pub(crate) fn token(secret: &str, issuer: &str, audience: &str, email: &str) -> Result<String, Error> {
+pub(crate) fn token(
+    secret: &str,
+    issuer: &str,
+    audience: &str,
+    email: &str,
+) -> Result<String, Error> {
     let now = Utc::now();
     let claims = json!({
         "sub": Uuid::new_v5(&NAMES, email.as_bytes()),

@@ -22,7 +22,10 @@ pub(crate) struct Rie {
 }
 
 impl Rie {
-    pub(crate) async fn start(program: &std::path::Path, launch: &Launch) -> Result<(Self, Init), StartFailure> {
+    pub(crate) async fn start(
+        program: &std::path::Path,
+        launch: &Launch,
+    ) -> Result<(Self, Init), StartFailure> {
         let (front, back) = (free_address().await?, free_address().await?);
         let started = Instant::now();
         let mut command = Command::new(program);
@@ -32,7 +35,10 @@ impl Rie {
             .arg(&launch.binary)
             .env_clear()
             .envs(lambda_variables(&launch.name, launch.memory))
-            .env("AWS_LAMBDA_FUNCTION_TIMEOUT", launch.time.as_secs().to_string())
+            .env(
+                "AWS_LAMBDA_FUNCTION_TIMEOUT",
+                launch.time.as_secs().to_string(),
+            )
             .envs(launch.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -80,7 +86,9 @@ impl Rie {
             Err(error) => Answer::failed("Runtime.ExitError", error),
             Ok(body) => match serde_json::from_slice::<Value>(&body) {
                 // It tells a failure as the function did, with the status of a success.
-                Ok(told) if told.get("errorType").is_some() && told.get("statusCode").is_none() => Answer::Failed(told),
+                Ok(told) if told.get("errorType").is_some() && told.get("statusCode").is_none() => {
+                    Answer::Failed(told)
+                }
                 _ => Answer::Whole(body),
             },
         }

@@ -254,7 +254,9 @@ impl Process {
 
     /// Its number, as long as it runs.
     pub fn pid(&self) -> Option<i32> {
-        self.pid.map(Pid::as_raw_nonzero).map(std::num::NonZero::get)
+        self.pid
+            .map(Pid::as_raw_nonzero)
+            .map(std::num::NonZero::get)
     }
 
     /// Lets it do nothing at all until [`Process::thaw`], as Lambda does between invocations.
@@ -344,7 +346,10 @@ async fn serve(api: Arc<Api>) -> std::io::Result<(String, JoinHandle<()>)> {
     let address = listener.local_addr()?.to_string();
     let router = Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+        .route(
+            "/2018-06-01/runtime/invocation/{id}/response",
+            post(response),
+        )
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .layer(DefaultBodyLimit::disable())
@@ -393,7 +398,10 @@ async fn response(
     let is = |name: &str, what: &str| headers.get(name).is_some_and(|value| value == what);
     if is("lambda-runtime-function-response-mode", "streaming") {
         if !is("content-type", streamed::CONTENT_TYPE) {
-            api.deliver(&id, Answer::failed("Runtime.StreamError", "no head for the gateway"));
+            api.deliver(
+                &id,
+                Answer::failed("Runtime.StreamError", "no head for the gateway"),
+            );
             return StatusCode::ACCEPTED;
         }
         let headed = streamed::receive(body, |answer| api.deliver(&id, Answer::Streamed(answer)));

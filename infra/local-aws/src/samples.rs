@@ -28,7 +28,12 @@ pub(crate) fn router(folder: &Path) -> Result<Router, Error> {
     Ok(Router::new().fallback(answer).with_state(recorded))
 }
 
-async fn answer(State(recorded): State<Arc<Vec<Value>>>, method: Method, uri: Uri, sent: Bytes) -> Response {
+async fn answer(
+    State(recorded): State<Arc<Vec<Value>>>,
+    method: Method,
+    uri: Uri,
+    sent: Bytes,
+) -> Response {
     let found = recorded
         .iter()
         .find(|one| one["method"] == method.as_str() && one["path"] == uri.path());
@@ -37,10 +42,17 @@ async fn answer(State(recorded): State<Arc<Vec<Value>>>, method: Method, uri: Ur
         return (StatusCode::NOT_FOUND, axum::Json(body)).into_response();
     };
     let mut body = recording["body"].clone();
-    if let Some(place) = recording["echo_body"].as_str().and_then(|it| body.pointer_mut(it)) {
+    if let Some(place) = recording["echo_body"]
+        .as_str()
+        .and_then(|it| body.pointer_mut(it))
+    {
         *place = serde_json::from_slice(&sent).unwrap_or_default();
     }
-    let status = recording["status"].as_u64().and_then(|it| u16::try_from(it).ok());
-    let status = status.and_then(|it| StatusCode::from_u16(it).ok()).unwrap_or_default();
+    let status = recording["status"]
+        .as_u64()
+        .and_then(|it| u16::try_from(it).ok());
+    let status = status
+        .and_then(|it| StatusCode::from_u16(it).ok())
+        .unwrap_or_default();
     (status, axum::Json(body)).into_response()
 }

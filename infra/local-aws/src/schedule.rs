@@ -46,7 +46,9 @@ mod tests {
 
     #[test]
     fn an_event_has_the_members_of_a_recorded_one() {
-        let recorded: Value = serde_json::from_str(include_str!("../../../events/flow-worker/schedule.json")).unwrap();
+        let recorded: Value =
+            serde_json::from_str(include_str!("../../../events/flow-worker/schedule.json"))
+                .unwrap();
         let now = DateTime::from_timestamp(1_763_121_600, 0).unwrap();
         let mut event = event("api-to-tools-FlowWorkerFunctionSchedule", now);
         event["id"] = recorded["id"].clone();

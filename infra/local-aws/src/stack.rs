@@ -137,10 +137,11 @@ impl Stack {
                 }
             }
         }
-        let stage = &parts.known["stage"];
+        let part = |name: &str| parts.known.get(name).unwrap_or(&Value::Null);
+        let stage = part("stage");
         Ok(Self {
             stage: plain(&stage["StageName"]).unwrap_or_default(),
-            api: Api::read(&parts.known["api"], stage, &parts.known["plan"], parts.keys)?,
+            api: Api::read(part("api"), stage, part("plan"), parts.keys)?,
             functions,
             queues,
             mappings,
@@ -211,20 +212,36 @@ impl At<'_> {
 
     fn function(&self, stack: &str) -> Result<FunctionSpec, Error> {
         self.only(&[
-            "Architectures", "Code", "Description", "Environment", "FunctionName", "Handler", "LoggingConfig", "MemorySize",
-            "RecursiveLoop", "ReservedConcurrentExecutions", "Role", "Runtime", "Tags", "Timeout", "TracingConfig",
+            "Architectures",
+            "Code",
+            "Description",
+            "Environment",
+            "FunctionName",
+            "Handler",
+            "LoggingConfig",
+            "MemorySize",
+            "RecursiveLoop",
+            "ReservedConcurrentExecutions",
+            "Role",
+            "Runtime",
+            "Tags",
+            "Timeout",
+            "TracingConfig",
         ])?;
         let runtime = self.required("Runtime")?;
         if !runtime.starts_with("provided") {
             return Err(self.unknown(format!("the runtime {runtime} is not known")));
         }
         let name = self.required("FunctionName")?;
-        let binary = name
-            .strip_prefix(&format!("{stack}-"))
-            .ok_or_else(|| self.unknown(format!("{name} does not begin with the stack's name, so no program is found by it")))?;
+        let binary = name.strip_prefix(&format!("{stack}-")).ok_or_else(|| {
+            self.unknown(format!(
+                "{name} does not begin with the stack's name, so no program is found by it"
+            ))
+        })?;
         let variables = self.properties["Environment"]["Variables"].as_object();
         let variables = variables.into_iter().flatten().map(|(name, value)| {
-            let text = plain(value).ok_or_else(|| self.unknown(format!("the variable {name} is no text")));
+            let text =
+                plain(value).ok_or_else(|| self.unknown(format!("the variable {name} is no text")));
             Ok((name.clone(), text?))
         });
         let concurrency = self.number("ReservedConcurrentExecutions", 0)?;
@@ -240,8 +257,12 @@ impl At<'_> {
 
     fn queue(&self, stack: &str) -> Result<QueueSpec, Error> {
         const ATTRIBUTES: [&str; 6] = [
-            "DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds",
-            "SqsManagedSseEnabled", "VisibilityTimeout",
+            "DelaySeconds",
+            "MaximumMessageSize",
+            "MessageRetentionPeriod",
+            "ReceiveMessageWaitTimeSeconds",
+            "SqsManagedSseEnabled",
+            "VisibilityTimeout",
         ];
         self.only(&[&ATTRIBUTES[..], &["QueueName", "RedrivePolicy", "Tags"]].concat())?;
         let attributes = ATTRIBUTES.iter().filter_map(|name| {
@@ -260,7 +281,13 @@ impl At<'_> {
 
     fn mapping(&self) -> Result<MappingSpec, Error> {
         self.only(&[
-            "BatchSize", "Enabled", "EventSourceArn", "FunctionName", "FunctionResponseTypes", "ScalingConfig", "Tags",
+            "BatchSize",
+            "Enabled",
+            "EventSourceArn",
+            "FunctionName",
+            "FunctionResponseTypes",
+            "ScalingConfig",
+            "Tags",
         ])?;
         let queue = self.required("EventSourceArn")?;
         if !queue.starts_with("arn:aws:sqs:") {
@@ -273,12 +300,19 @@ impl At<'_> {
             function: self.required("FunctionName")?,
             batch: self.number("BatchSize", 10)?,
             concurrency: scaling.and_then(|text| text.parse().ok()).unwrap_or(1_000),
-            reports_failures: responses.is_some_and(|all| all.iter().any(|one| one == "ReportBatchItemFailures")),
+            reports_failures: responses
+                .is_some_and(|all| all.iter().any(|one| one == "ReportBatchItemFailures")),
         })
     }
 
     fn schedules(&self) -> Result<Vec<ScheduleSpec>, Error> {
-        self.only(&["Description", "Name", "ScheduleExpression", "State", "Targets"])?;
+        self.only(&[
+            "Description",
+            "Name",
+            "ScheduleExpression",
+            "State",
+            "Targets",
+        ])?;
         if self.text("State").is_some_and(|state| state != "ENABLED") {
             return Ok(Vec::new());
         }
@@ -289,7 +323,10 @@ impl At<'_> {
         let targets = self.properties["Targets"].as_array().into_iter().flatten();
         targets
             .map(|target| {
-                if let Some(other) = ["InputPath", "InputTransformer"].iter().find(|it| target.get(**it).is_some()) {
+                if let Some(other) = ["InputPath", "InputTransformer"]
+                    .iter()
+                    .find(|it| target.get(**it).is_some())
+                {
                     return Err(self.unknown(format!("the target's {other} is not known")));
                 }
                 Ok(ScheduleSpec {
@@ -306,7 +343,9 @@ impl At<'_> {
     fn only_without_retries(&self) -> Result<(), Error> {
         match self.text("MaximumRetryAttempts").as_deref() {
             Some("0") => Ok(()),
-            other => Err(self.unknown(format!("MaximumRetryAttempts {other:?}: invocations are not repeated here"))),
+            other => Err(self.unknown(format!(
+                "MaximumRetryAttempts {other:?}: invocations are not repeated here"
+            ))),
         }
     }
 }
@@ -360,30 +399,67 @@ mod tests {
                 "Targets": [{ "Arn": { "Fn::GetAtt": ["Worker", "Arn"] }, "Input": "{\"a\":1}" }] } },
         }))
         .unwrap();
-        let function = &stack.functions["arn:aws:lambda:eu-central-1:123456789012:function:local-flow-worker"];
-        assert_eq!((function.binary.as_str(), function.time.as_secs(), function.memory), ("flow-worker", 120, 512));
-        assert_eq!(function.variables, [("QUEUE".to_owned(), "http://sqs/123456789012/q".to_owned())]);
+        let function =
+            &stack.functions["arn:aws:lambda:eu-central-1:123456789012:function:local-flow-worker"];
+        assert_eq!(
+            (
+                function.binary.as_str(),
+                function.time.as_secs(),
+                function.memory
+            ),
+            ("flow-worker", 120, 512)
+        );
+        assert_eq!(
+            function.variables,
+            [("QUEUE".to_owned(), "http://sqs/123456789012/q".to_owned())]
+        );
         let queue = stack.queues.iter().find(|queue| queue.name == "q").unwrap();
         assert_eq!(queue.attributes["VisibilityTimeout"], "720");
         assert!(queue.redrive.as_ref().unwrap().contains(":local-Dead"));
         let mapping = &stack.mappings[0];
-        assert_eq!((mapping.batch, mapping.concurrency, mapping.reports_failures), (7, 3, true));
+        assert_eq!(
+            (mapping.batch, mapping.concurrency, mapping.reports_failures),
+            (7, 3, true)
+        );
         assert_eq!(mapping.function, "local-flow-worker");
         let schedule = &stack.schedules[0];
-        assert_eq!((schedule.every.as_secs(), schedule.input.as_deref()), (60, Some("{\"a\":1}")));
+        assert_eq!(
+            (schedule.every.as_secs(), schedule.input.as_deref()),
+            (60, Some("{\"a\":1}"))
+        );
     }
 
     #[test]
     fn what_is_not_known_is_an_error_that_names_it() {
         for (resource, told) in [
-            (json!({ "Type": "AWS::DynamoDB::Table", "Properties": {} }), "AWS::DynamoDB::Table"),
-            (json!({ "Type": "AWS::SQS::Queue", "Properties": { "FifoQueue": true } }), "FifoQueue"),
-            (json!({ "Type": "AWS::Lambda::Function", "Properties": { "Layers": [] } }), "Layers"),
-            (json!({ "Type": "AWS::Events::Rule", "Properties": { "ScheduleExpression": "cron(0 1 * * ? *)" } }), "cron("),
-            (json!({ "Type": "AWS::Lambda::EventInvokeConfig", "Properties": { "MaximumRetryAttempts": 2 } }), "MaximumRetryAttempts"),
-            (json!({ "Type": "AWS::IAM::Role", "Properties": { "x": "{{resolve:secretsmanager:a:SecretString:b}}" } }), "secret"),
+            (
+                json!({ "Type": "AWS::DynamoDB::Table", "Properties": {} }),
+                "AWS::DynamoDB::Table",
+            ),
+            (
+                json!({ "Type": "AWS::SQS::Queue", "Properties": { "FifoQueue": true } }),
+                "FifoQueue",
+            ),
+            (
+                json!({ "Type": "AWS::Lambda::Function", "Properties": { "Layers": [] } }),
+                "Layers",
+            ),
+            (
+                json!({ "Type": "AWS::Events::Rule", "Properties": { "ScheduleExpression": "cron(0 1 * * ? *)" } }),
+                "cron(",
+            ),
+            (
+                json!({ "Type": "AWS::Lambda::EventInvokeConfig", "Properties": { "MaximumRetryAttempts": 2 } }),
+                "MaximumRetryAttempts",
+            ),
+            (
+                json!({ "Type": "AWS::IAM::Role", "Properties": { "x": "{{resolve:secretsmanager:a:SecretString:b}}" } }),
+                "secret",
+            ),
         ] {
-            let error = read(json!({ "Subject": resource })).unwrap_err().to_string();
+            let error = read(json!({ "Subject": resource }))
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("Subject") && error.contains(told), "{error}");
         }
     }
@@ -391,10 +467,19 @@ mod tests {
     #[test]
     fn rates_are_durations() {
         for (expression, seconds) in [
-            ("rate(1 minute)", Some(60)), ("rate(5 minutes)", Some(300)), ("rate(2 hours)", Some(7_200)), ("rate(1 day)", Some(86_400)),
-            ("rate(0 minutes)", None), ("rate(1 fortnight)", None), ("cron(* * * * ? *)", None),
+            ("rate(1 minute)", Some(60)),
+            ("rate(5 minutes)", Some(300)),
+            ("rate(2 hours)", Some(7_200)),
+            ("rate(1 day)", Some(86_400)),
+            ("rate(0 minutes)", None),
+            ("rate(1 fortnight)", None),
+            ("cron(* * * * ? *)", None),
         ] {
-            assert_eq!(rate(expression).map(|every| every.as_secs()), seconds, "{expression}");
+            assert_eq!(
+                rate(expression).map(|every| every.as_secs()),
+                seconds,
+                "{expression}"
+            );
         }
     }
 }

@@ -52,7 +52,8 @@ pub(crate) async fn receive(mut body: Body, hand_out: impl FnOnce(Streamed)) -> 
             };
             part = Bytes::from(head.split_off(end + END_OF_HEAD.len()));
             head.truncate(end);
-            let head = serde_json::from_slice(&head).map_err(|error| format!("the head: {error}"))?;
+            let head =
+                serde_json::from_slice(&head).map_err(|error| format!("the head: {error}"))?;
             if let Some((hand_out, parts)) = waiting.take() {
                 hand_out(Streamed { head, parts });
             }

@@ -21,7 +21,10 @@ struct Events {
 impl Events {
     fn of(answer: Streamed) -> Self {
         assert_eq!(answer.head()["statusCode"], 200, "{:?}", answer.head());
-        assert_eq!(answer.head()["headers"]["content-type"], "text/event-stream");
+        assert_eq!(
+            answer.head()["headers"]["content-type"],
+            "text/event-stream"
+        );
         let unread = String::new();
         Self { answer, unread }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -51,10 +51,16 @@ impl Stack {
     pub(super) async fn start(test: &str) -> Option<Self> {
         let translator = python_with("samtranslator").await;
         if translator.is_none() || FakeAws::start().await.is_none() {
-            crate::skip::skip(test, "moto or the SAM translator is not installed (.ci/run installs them)");
+            crate::skip::skip(
+                test,
+                "moto or the SAM translator is not installed (.ci/run installs them)",
+            );
             return None;
         }
-        let (upstream, model) = (FakeUpstream::start().await, ScriptedModel::start().await.unwrap());
+        let (upstream, model) = (
+            FakeUpstream::start().await,
+            ScriptedModel::start().await.unwrap(),
+        );
         let folder = std::env::temp_dir().join(format!("local-aws-test-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let group = Group::start().unwrap();
@@ -88,10 +94,19 @@ impl Stack {
         let facts: Option<Value> = tokio::time::timeout(PATIENCE, facts).await.unwrap();
         let Some(facts) = facts else {
             let mut told = String::new();
-            let _ = process.stderr.take().unwrap().read_to_string(&mut told).await;
+            let _ = process
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut told)
+                .await;
             panic!("the stack does not start:\n{told}");
         };
-        let client = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let client = Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .build()
+            .unwrap();
         Some(Self {
             upstream,
             model,
@@ -120,7 +135,9 @@ impl Stack {
     pub(super) async fn person(&self, name: &str, slug: &str) -> Person {
         let token = &self.facts["tokens"][format!("{name}@example.com")];
         let person = self.caller(token.as_str());
-        let told = person.post("/api/v1/workspaces", &json!({ "name": slug, "slug": slug })).await;
+        let told = person
+            .post("/api/v1/workspaces", &json!({ "name": slug, "slug": slug }))
+            .await;
         assert_eq!(told.status, 201, "{told:?}");
         person
     }
@@ -143,10 +160,17 @@ impl Stack {
         let mut found = vec![own];
         let mut at = 0;
         while at < found.len() {
-            found.extend(all.iter().filter(|(_, parent, _)| *parent == found[at]).map(|(pid, ..)| *pid));
+            let above = found[at];
+            found.extend(
+                all.iter()
+                    .filter(|(_, parent, _)| *parent == above)
+                    .map(|(pid, ..)| *pid),
+            );
             at += 1;
         }
-        let children = all.into_iter().filter(|(pid, ..)| *pid != own && found.contains(pid));
+        let children = all
+            .into_iter()
+            .filter(|(pid, ..)| *pid != own && found.contains(pid));
         children.map(|(pid, _, program)| (pid, program)).collect()
     }
 
@@ -158,16 +182,26 @@ impl Stack {
             .map(|(pid, _)| pid.to_string())
             .collect();
         assert!(!pids.is_empty(), "{function} runs");
-        let killed = std::process::Command::new("kill").arg("-KILL").args(pids).status().unwrap();
+        let killed = std::process::Command::new("kill")
+            .arg("-KILL")
+            .args(pids)
+            .status()
+            .unwrap();
         assert!(killed.success());
     }
 
     /// As Ctrl-C does.
     pub(super) async fn stop(mut self) {
         let pid = self.process.id().unwrap().to_string();
-        let told = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        let told = std::process::Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap();
         assert!(told.success());
-        let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await.unwrap().unwrap();
+        let ended = tokio::time::timeout(PATIENCE, self.process.wait())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(ended.success(), "{ended}");
         assert!(!self.folder.join("local-aws.json").exists());
         fs::remove_dir_all(&self.folder).unwrap();
@@ -187,13 +221,18 @@ fn beside_the_functions(name: &str) -> PathBuf {
 /// Number, parent and program of everything that runs.
 fn processes() -> Vec<(i32, i32, String)> {
     let entries = fs::read_dir("/proc").unwrap();
-    let numbers = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok());
+    let numbers =
+        entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok());
     numbers
         .filter_map(|pid| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
             let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
             let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-            Some((pid, parent, line.split('\0').next().unwrap_or_default().to_owned()))
+            Some((
+                pid,
+                parent,
+                line.split('\0').next().unwrap_or_default().to_owned(),
+            ))
         })
         .collect()
 }
@@ -204,7 +243,10 @@ pub(super) async fn gone(children: &[(i32, String)]) {
         loop {
             let all = processes();
             let left = children.iter().find(|(pid, program)| {
-                !program.is_empty() && all.iter().any(|(other, _, its)| other == pid && its == program)
+                !program.is_empty()
+                    && all
+                        .iter()
+                        .any(|(other, _, its)| other == pid && its == program)
             });
             match left {
                 None => return,
@@ -225,13 +267,21 @@ impl Person {
         }
     }
 
-    pub(super) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Told {
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Told {
         let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
         }
         let sent = tokio::time::timeout(PATIENCE, request.send());
         let response = sent.await.unwrap().unwrap();
@@ -249,18 +299,25 @@ impl Person {
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Told {
-        self.send(Method::POST, path, &[], Some(body.to_string())).await
+        self.send(Method::POST, path, &[], Some(body.to_string()))
+            .await
     }
 
     /// Runs a tool.
     pub(super) async fn executes(&self, tool: &str, input: &Value) -> Told {
-        self.post(&format!("/api/v1/tools/{tool}/execute"), &json!({ "input": input })).await
+        self.post(
+            &format!("/api/v1/tools/{tool}/execute"),
+            &json!({ "input": input }),
+        )
+        .await
     }
 
     /// Starts a flow; the path of its run.
     pub(super) async fn starts(&self, flow: &str, input: &Value) -> String {
         let path = format!("/api/v1/flows/{flow}");
-        let told = self.post(&format!("{path}/execute"), &json!({ "input": input })).await;
+        let told = self
+            .post(&format!("{path}/execute"), &json!({ "input": input }))
+            .await;
         assert_eq!(told.status, 202, "{told:?}");
         format!("{path}/runs/{}", told.body["run_id"].as_str().unwrap())
     }
@@ -269,9 +326,14 @@ impl Person {
     pub(super) async fn streams(&self, method: Method, path: &str, body: Option<&Value>) -> Events {
         let mut request = self.request(method, path);
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
         }
-        let response = tokio::time::timeout(PATIENCE, request.send()).await.unwrap().unwrap();
+        let response = tokio::time::timeout(PATIENCE, request.send())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Events {
@@ -300,10 +362,15 @@ impl Events {
             let part = part.await.expect("an event, or the end").unwrap()?;
             self.unread.push_str(std::str::from_utf8(&part).unwrap());
             while let Some((block, rest)) = self.unread.split_once("\n\n") {
-                let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(str::trim));
+                let field = |name: &str| {
+                    block
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name).map(str::trim))
+                };
                 if let Some(data) = field("data:").filter(|data| !data.is_empty()) {
                     let name = field("event:").unwrap_or("message").to_owned();
-                    self.read.push_back((name, serde_json::from_str(data).unwrap()));
+                    self.read
+                        .push_back((name, serde_json::from_str(data).unwrap()));
                 }
                 self.unread = rest.to_owned();
             }

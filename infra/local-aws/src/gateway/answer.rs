@@ -22,7 +22,14 @@ const IDLE: Duration = Duration::from_secs(300);
 
 /// Headers that a function may not set: the gateway sends them on under another name.
 const REMAPPED: [&str; 8] = [
-    "authorization", "connection", "content-length", "date", "host", "server", "user-agent", "www-authenticate",
+    "authorization",
+    "connection",
+    "content-length",
+    "date",
+    "host",
+    "server",
+    "user-agent",
+    "www-authenticate",
 ];
 
 /// Status, headers and body of a function that answers whole. `None`: it is no answer for a gateway.
@@ -73,7 +80,9 @@ fn head(answer: &Value) -> Option<Response<Bytes>> {
     for (name, value) in answer["headers"].as_object().into_iter().flatten() {
         let value = plain(value)?;
         // What both name is told once.
-        let told = several.and_then(|several| several.get(name)).and_then(Value::as_array);
+        let told = several
+            .and_then(|several| several.get(name))
+            .and_then(Value::as_array);
         if !told.is_some_and(|told| told.iter().any(|one| one == value.as_str())) {
             append(headers, name, &value)?;
         }
@@ -100,18 +109,29 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Option<()> {
 }
 
 /// Compresses a whole answer from a size on, for callers that ask for it.
-pub(crate) fn compressed(response: Response<Bytes>, accepted: &str, from: Option<usize>) -> Response<Bytes> {
-    let wanted = accepted.split(',').any(|one| one.split(';').next().unwrap_or_default().trim() == "gzip");
+pub(crate) fn compressed(
+    response: Response<Bytes>,
+    accepted: &str,
+    from: Option<usize>,
+) -> Response<Bytes> {
+    let wanted = accepted
+        .split(',')
+        .any(|one| one.split(';').next().unwrap_or_default().trim() == "gzip");
     let large = from.is_some_and(|from| response.body().len() >= from);
     if !wanted || !large || response.headers().contains_key("content-encoding") {
         return response;
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let Ok(packed) = encoder.write_all(response.body()).and_then(|()| encoder.finish()) else {
+    let Ok(packed) = encoder
+        .write_all(response.body())
+        .and_then(|()| encoder.finish())
+    else {
         return response;
     };
     let (mut parts, _) = response.into_parts();
-    parts.headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+    parts
+        .headers
+        .insert("content-encoding", HeaderValue::from_static("gzip"));
     Response::from_parts(parts, packed.into())
 }
 
@@ -132,7 +152,9 @@ mod tests {
         .unwrap();
         let values = |name: &str| {
             let values = response.headers().get_all(name).iter();
-            values.map(|value| value.to_str().unwrap()).collect::<Vec<_>>()
+            values
+                .map(|value| value.to_str().unwrap())
+                .collect::<Vec<_>>()
         };
         assert_eq!(response.status(), 401);
         assert_eq!(values("x-amzn-remapped-www-authenticate"), ["Bearer"]);
@@ -145,8 +167,12 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_none() {
         for answer in [
-            json!("text"), json!({ "body": "" }), json!({ "statusCode": "many" }), json!({ "statusCode": 200, "body": {} }),
-            json!({ "statusCode": 200, "headers": { "a": {} } }), json!({ "statusCode": 99_999 }),
+            json!("text"),
+            json!({ "body": "" }),
+            json!({ "statusCode": "many" }),
+            json!({ "statusCode": 200, "body": {} }),
+            json!({ "statusCode": 200, "headers": { "a": {} } }),
+            json!({ "statusCode": 99_999 }),
         ] {
             assert!(answered(&answer).is_none(), "{answer}");
         }

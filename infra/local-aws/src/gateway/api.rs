@@ -115,7 +115,10 @@ enum Segment {
 
 impl Segment {
     fn of(text: &str) -> Self {
-        match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+        match text
+            .strip_prefix('{')
+            .and_then(|text| text.strip_suffix('}'))
+        {
             Some(name) => match name.strip_suffix('+') {
                 Some(name) => Self::Rest(name.to_owned()),
                 None => Self::Any(name.to_owned()),
@@ -136,8 +139,14 @@ impl Api {
             body,
             "the API",
             &[
-                "components", "info", "openapi", "paths", "swagger", "x-amazon-apigateway-binary-media-types",
-                "x-amazon-apigateway-gateway-responses", "x-amazon-apigateway-request-validator",
+                "components",
+                "info",
+                "openapi",
+                "paths",
+                "swagger",
+                "x-amazon-apigateway-binary-media-types",
+                "x-amazon-apigateway-gateway-responses",
+                "x-amazon-apigateway-request-validator",
                 "x-amazon-apigateway-request-validators",
             ],
         )?;
@@ -149,12 +158,18 @@ impl Api {
         }
         // An exact segment goes before a placeholder.
         routes.sort_by(|one, other| one.segments.cmp(&other.segments));
-        let binary = [&api["BinaryMediaTypes"], &body["x-amazon-apigateway-binary-media-types"]];
+        let binary = [
+            &api["BinaryMediaTypes"],
+            &body["x-amazon-apigateway-binary-media-types"],
+        ];
         let binary = binary.into_iter().filter_map(Value::as_array).flatten();
         Ok(Self {
             routes,
             responses: responses::read(&body["x-amazon-apigateway-gateway-responses"]),
-            binary: binary.filter_map(Value::as_str).map(str::to_owned).collect(),
+            binary: binary
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             compress: plain(&api["MinimumCompressionSize"]).and_then(|size| size.parse().ok()),
             limits: limits(&stage["MethodSettings"]),
             plan: plan.is_object().then(|| Plan {
@@ -221,8 +236,16 @@ fn route(body: &Value, path: &str, method: &str, operation: &Value) -> Result<Ro
         operation,
         &at,
         &[
-            "description", "operationId", "parameters", "requestBody", "responses", "security", "summary", "tags",
-            "x-amazon-apigateway-integration", "x-amazon-apigateway-request-validator",
+            "description",
+            "operationId",
+            "parameters",
+            "requestBody",
+            "responses",
+            "security",
+            "summary",
+            "tags",
+            "x-amazon-apigateway-integration",
+            "x-amazon-apigateway-request-validator",
         ],
     )?;
     let security = operation["security"].as_array().into_iter().flatten();
@@ -236,7 +259,11 @@ fn route(body: &Value, path: &str, method: &str, operation: &Value) -> Result<Ro
     }
     Ok(Route {
         path: path.to_owned(),
-        segments: path.trim_start_matches('/').split('/').map(Segment::of).collect(),
+        segments: path
+            .trim_start_matches('/')
+            .split('/')
+            .map(Segment::of)
+            .collect(),
         method: match method {
             "x-amazon-apigateway-any-method" => "ANY".to_owned(),
             other => other.to_uppercase(),
@@ -248,12 +275,24 @@ fn route(body: &Value, path: &str, method: &str, operation: &Value) -> Result<Ro
 }
 
 fn target(at: &str, integration: &Value) -> Result<Target, Error> {
-    match integration["type"].as_str().unwrap_or_default().to_lowercase().as_str() {
+    match integration["type"]
+        .as_str()
+        .unwrap_or_default()
+        .to_lowercase()
+        .as_str()
+    {
         "aws_proxy" => {
             only(
                 integration,
                 at,
-                &["httpMethod", "passthroughBehavior", "responseTransferMode", "timeoutInMillis", "type", "uri"],
+                &[
+                    "httpMethod",
+                    "passthroughBehavior",
+                    "responseTransferMode",
+                    "timeoutInMillis",
+                    "type",
+                    "uri",
+                ],
             )?;
             let uri = integration["uri"].as_str().unwrap_or_default();
             let (arn, call) = uri
@@ -263,7 +302,12 @@ fn target(at: &str, integration: &Value) -> Result<Target, Error> {
             let streams = match (call, integration["responseTransferMode"].as_str()) {
                 ("invocations", None | Some("BUFFERED")) => false,
                 ("response-streaming-invocations", Some("STREAM")) => true,
-                (call, mode) => return Err(api(at, format!("{call} does not go with the mode {mode:?}"))),
+                (call, mode) => {
+                    return Err(api(
+                        at,
+                        format!("{call} does not go with the mode {mode:?}"),
+                    ));
+                }
             };
             let patience = integration["timeoutInMillis"].as_u64();
             Ok(Target::Function {
@@ -275,7 +319,10 @@ fn target(at: &str, integration: &Value) -> Result<Target, Error> {
         "mock" => {
             let answer = &integration["responses"]["default"];
             let status = plain(&answer["statusCode"]).and_then(|status| status.parse().ok());
-            let headers = answer["responseParameters"].as_object().into_iter().flatten();
+            let headers = answer["responseParameters"]
+                .as_object()
+                .into_iter()
+                .flatten();
             let headers = headers.filter_map(|(name, value)| {
                 let name = name.strip_prefix("method.response.header.")?;
                 let value = value.as_str()?.trim_matches('\'');
@@ -401,7 +448,10 @@ mod tests {
         .unwrap();
         let found = |method: &str, path: &str| {
             let (route, values) = api.find(method, path)?;
-            let values: Vec<String> = values.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let values: Vec<String> = values
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             Some(format!("{} {}", route.path, values.join(",")))
         };
         for (method, path, expected) in [
@@ -430,7 +480,10 @@ mod tests {
         assert_eq!(api.find("POST", "/a").unwrap().0.required, []);
         operation["x-amazon-apigateway-request-validator"] = "params-only".into();
         let api = read(json!({ "/a": { "post": operation } })).unwrap();
-        let demanded = [Required::Header("Authorization".into()), Required::Query("q".into())];
+        let demanded = [
+            Required::Header("Authorization".into()),
+            Required::Query("q".into()),
+        ];
         assert_eq!(api.find("POST", "/a").unwrap().0.required, demanded);
     }
 
@@ -440,13 +493,22 @@ mod tests {
         let integration = &mut operation["x-amazon-apigateway-integration"];
         integration["responseTransferMode"] = "STREAM".into();
         integration["timeoutInMillis"] = 900_000.into();
-        let refused = read(json!({ "/a": { "get": operation.clone() } })).unwrap_err().to_string();
-        assert!(refused.contains("GET /a") && refused.contains("STREAM"), "{refused}");
+        let refused = read(json!({ "/a": { "get": operation.clone() } }))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("GET /a") && refused.contains("STREAM"),
+            "{refused}"
+        );
         let uri = "arn:aws:apigateway:r:lambda:path/2021-11-15/functions/arn:f/response-streaming-invocations";
         operation["x-amazon-apigateway-integration"]["uri"] = uri.into();
         let api = read(json!({ "/a": { "get": operation } })).unwrap();
         let patience = Duration::from_secs(900);
-        let expected = Target::Function { arn: "arn:f".to_owned(), streams: true, patience };
+        let expected = Target::Function {
+            arn: "arn:f".to_owned(),
+            streams: true,
+            patience,
+        };
         assert_eq!(api.find("GET", "/a").unwrap().0.target, expected);
     }
 
@@ -455,11 +517,19 @@ mod tests {
         let mut secured = proxy();
         secured["security"] = json!([{ "Cognito": [] }]);
         for (operation, told) in [
-            (json!({ "x-amazon-apigateway-integration": { "type": "http" } }), "http"),
-            (json!({ "x-amazon-apigateway-integration": { "type": "mock" }, "x-amazon-apigateway-auth": {} }), "x-amazon-apigateway-auth"),
+            (
+                json!({ "x-amazon-apigateway-integration": { "type": "http" } }),
+                "http",
+            ),
+            (
+                json!({ "x-amazon-apigateway-integration": { "type": "mock" }, "x-amazon-apigateway-auth": {} }),
+                "x-amazon-apigateway-auth",
+            ),
             (secured, "Cognito"),
         ] {
-            let error = read(json!({ "/a": { "get": operation } })).unwrap_err().to_string();
+            let error = read(json!({ "/a": { "get": operation } }))
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("GET /a") && error.contains(told), "{error}");
         }
     }
@@ -471,7 +541,19 @@ mod tests {
             { "ResourcePath": "/~1api~1v1~1tools", "HttpMethod": "POST", "ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 2 },
         ]);
         let limits = limits(&settings);
-        assert_eq!((limits[0].path.as_str(), limits[0].method.as_str()), ("/api/v1/tools", "POST"));
-        assert_eq!((limits[1].path.as_str(), limits[1].limit), ("*", Limit { rate: 200.0, burst: 400.0 }));
+        assert_eq!(
+            (limits[0].path.as_str(), limits[0].method.as_str()),
+            ("/api/v1/tools", "POST")
+        );
+        assert_eq!(
+            (limits[1].path.as_str(), limits[1].limit),
+            (
+                "*",
+                Limit {
+                    rate: 200.0,
+                    burst: 400.0
+                }
+            )
+        );
     }
 }

@@ -12,7 +12,15 @@ use crate::gateway::api::Route;
 
 /// What belongs to a connection and not to the request, and what the gateway tells differently.
 const NOT_HANDED_ON: [&str; 9] = [
-    "connection", "content-length", "expect", "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 /// A request as it came.
@@ -57,13 +65,19 @@ pub fn build(
     placeholders: &[(String, String)],
 ) -> Value {
     let (single, multiple) = headers(request, context);
-    let query: Vec<(String, String)> = form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes())
-        .into_owned()
-        .collect();
+    let query: Vec<(String, String)> =
+        form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
     let (body, encoded) = body(request, context.binary);
     let parameters: Map<String, Value> = placeholders
         .iter()
-        .map(|(name, value)| (name.clone(), percent_decode_str(value).decode_utf8_lossy().into()))
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                percent_decode_str(value).decode_utf8_lossy().into(),
+            )
+        })
         .collect();
     let host = single.get("host").cloned().unwrap_or_default();
     json!({
@@ -112,15 +126,28 @@ pub fn build(
     })
 }
 
-fn headers(request: &Incoming<'_>, context: &Context<'_>) -> (Map<String, Value>, Map<String, Value>) {
+fn headers(
+    request: &Incoming<'_>,
+    context: &Context<'_>,
+) -> (Map<String, Value>, Map<String, Value>) {
     let mut all: Vec<(String, String)> = request
         .headers
         .iter()
         .filter(|(name, _)| !NOT_HANDED_ON.contains(&name.as_str()))
-        .filter(|(name, _)| !name.as_str().starts_with("x-forwarded-") && name.as_str() != "x-amzn-trace-id")
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .filter(|(name, _)| {
+            !name.as_str().starts_with("x-forwarded-") && name.as_str() != "x-amzn-trace-id"
+        })
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect();
-    let before = request.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let before = request
+        .headers
+        .get("x-forwarded-for")
+        .and_then(|value| value.to_str().ok());
     let forwarded = match before {
         Some(before) => format!("{before}, {}", request.source),
         None => request.source.to_owned(),
@@ -147,7 +174,10 @@ fn body(request: &Incoming<'_>, binary: &[String]) -> (Value, bool) {
     if request.body.is_empty() {
         return (Value::Null, false);
     }
-    let kind = request.headers.get("content-type").and_then(|kind| kind.to_str().ok());
+    let kind = request
+        .headers
+        .get("content-type")
+        .and_then(|kind| kind.to_str().ok());
     if is_binary(kind.unwrap_or_default(), binary) {
         return (STANDARD.encode(request.body).into(), true);
     }
@@ -165,7 +195,11 @@ fn last_of_each(query: &[(String, String)]) -> Value {
         .iter()
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
-    if members.is_empty() { Value::Null } else { members.into() }
+    if members.is_empty() {
+        Value::Null
+    } else {
+        members.into()
+    }
 }
 
 fn all_of_each(query: &[(String, String)]) -> Value {
@@ -176,7 +210,11 @@ fn all_of_each(query: &[(String, String)]) -> Value {
             list.push(value.clone().into());
         }
     }
-    if members.is_empty() { Value::Null } else { members.into() }
+    if members.is_empty() {
+        Value::Null
+    } else {
+        members.into()
+    }
 }
 
 #[cfg(test)]
@@ -186,8 +224,14 @@ mod tests {
     use super::*;
     use crate::gateway::api::Api;
 
-    fn built(uri: &str, headers: &[(&'static str, &'static str)], body: &[u8], binary: &[String]) -> Value {
-        let integration = json!({ "type": "mock", "responses": { "default": { "statusCode": "200" } } });
+    fn built(
+        uri: &str,
+        headers: &[(&'static str, &'static str)],
+        body: &[u8],
+        binary: &[String],
+    ) -> Value {
+        let integration =
+            json!({ "type": "mock", "responses": { "default": { "statusCode": "200" } } });
         let properties = json!({ "Body": { "paths": { "/tools/{id}": { "post": { "x-amazon-apigateway-integration": integration } } } } });
         let api = Api::read(&properties, &json!({}), &Value::Null, 0).unwrap();
         let uri: Uri = uri.parse().unwrap();
@@ -197,9 +241,23 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let request = Incoming { method: &Method::POST, uri: &uri, headers: &map, body, source: "127.0.0.1" };
+        let request = Incoming {
+            method: &Method::POST,
+            uri: &uri,
+            headers: &map,
+            body,
+            source: "127.0.0.1",
+        };
         let now = DateTime::from_timestamp(1_762_429_471, 604_000_000).unwrap();
-        let context = Context { stage: "prod", path, request_id: "r-1", trace: "Root=1-a-b", port: 8080, binary, now };
+        let context = Context {
+            stage: "prod",
+            path,
+            request_id: "r-1",
+            trace: "Root=1-a-b",
+            port: 8080,
+            binary,
+            now,
+        };
         build(&request, &context, route, &values)
     }
 
@@ -207,7 +265,13 @@ mod tests {
     fn an_event_is_that_of_a_rest_api() {
         let event = built(
             "/prod/tools/a%20b?q=1&q=2%203&z=",
-            &[("host", "127.0.0.1:8080"), ("connection", "close"), ("x-workspace-id", "a"), ("x-workspace-id", "b"), ("x-forwarded-for", "10.0.0.1")],
+            &[
+                ("host", "127.0.0.1:8080"),
+                ("connection", "close"),
+                ("x-workspace-id", "a"),
+                ("x-workspace-id", "b"),
+                ("x-forwarded-for", "10.0.0.1"),
+            ],
             br#"{"a":"b"}"#,
             &[],
         );
@@ -215,22 +279,38 @@ mod tests {
         assert_eq!(event["path"], "/tools/a%20b");
         assert_eq!(event["requestContext"]["path"], "/prod/tools/a%20b");
         assert_eq!(event["pathParameters"], json!({ "id": "a b" }));
-        assert_eq!(event["queryStringParameters"], json!({ "q": "2 3", "z": "" }));
-        assert_eq!(event["multiValueQueryStringParameters"], json!({ "q": ["1", "2 3"], "z": [""] }));
-        assert_eq!(event["multiValueHeaders"]["x-workspace-id"], json!(["a", "b"]));
+        assert_eq!(
+            event["queryStringParameters"],
+            json!({ "q": "2 3", "z": "" })
+        );
+        assert_eq!(
+            event["multiValueQueryStringParameters"],
+            json!({ "q": ["1", "2 3"], "z": [""] })
+        );
+        assert_eq!(
+            event["multiValueHeaders"]["x-workspace-id"],
+            json!(["a", "b"])
+        );
         assert_eq!(event["headers"]["x-workspace-id"], "b");
         assert_eq!(event["headers"]["x-forwarded-for"], "10.0.0.1, 127.0.0.1");
         assert_eq!(event["headers"]["x-amzn-trace-id"], "Root=1-a-b");
         assert_eq!(event["headers"].get("connection"), None);
-        assert_eq!(event["requestContext"]["requestTime"], "06/Nov/2025:11:44:31 +0000");
+        assert_eq!(
+            event["requestContext"]["requestTime"],
+            "06/Nov/2025:11:44:31 +0000"
+        );
         assert_eq!(event["requestContext"]["identity"]["sourceIp"], "127.0.0.1");
-        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("{\"a\":\"b\"}"), &json!(false)));
+        assert_eq!(
+            (&event["body"], &event["isBase64Encoded"]),
+            (&json!("{\"a\":\"b\"}"), &json!(false))
+        );
     }
 
     /// The sample events of the repository are what AWS sends.
     #[test]
     fn an_event_has_the_members_of_a_recorded_one() {
-        let recorded: Value = serde_json::from_str(include_str!("../../../../events/tools/execute.json")).unwrap();
+        let recorded: Value =
+            serde_json::from_str(include_str!("../../../../events/tools/execute.json")).unwrap();
         let event = built("/prod/tools/a", &[("host", "x")], b"{}", &[]);
         let names = |value: &Value| {
             let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
@@ -248,9 +328,15 @@ mod tests {
         let zip = [("content-type", "application/zip")];
         let binary = ["application/zip".to_owned()];
         let event = built("/prod/tools/a", &zip, &[0xff, 0], &binary);
-        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
+        assert_eq!(
+            (&event["body"], &event["isBase64Encoded"]),
+            (&json!("/wA="), &json!(true))
+        );
         let event = built("/prod/tools/a", &zip, &[0xff, 0], &[]);
-        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("\u{fffd}\0"), &json!(false)));
+        assert_eq!(
+            (&event["body"], &event["isBase64Encoded"]),
+            (&json!("\u{fffd}\0"), &json!(false))
+        );
         assert_eq!(built("/prod/tools/a", &[], b"", &[])["body"], Value::Null);
     }
 }

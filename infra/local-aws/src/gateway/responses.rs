@@ -43,17 +43,35 @@ impl Refusal {
     fn facts(&self) -> (&'static str, &'static str, u16, String) {
         let (kind, stand_in, status, message) = match self {
             Self::BadRequestParameters(names) => {
-                let message = format!("Missing required request parameters: [{}]", names.join(", "));
+                let message = format!(
+                    "Missing required request parameters: [{}]",
+                    names.join(", ")
+                );
                 return ("BAD_REQUEST_PARAMETERS", "DEFAULT_4XX", 400, message);
             }
-            Self::MissingAuthenticationToken => ("MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", 403, "Missing Authentication Token"),
+            Self::MissingAuthenticationToken => (
+                "MISSING_AUTHENTICATION_TOKEN",
+                "DEFAULT_4XX",
+                403,
+                "Missing Authentication Token",
+            ),
             Self::InvalidApiKey => ("INVALID_API_KEY", "DEFAULT_4XX", 403, "Forbidden"),
             Self::RequestTooLarge => ("REQUEST_TOO_LARGE", "DEFAULT_4XX", 413, "Request Too Long"),
             Self::Throttled => ("THROTTLED", "DEFAULT_4XX", 429, "Too Many Requests"),
             Self::QuotaExceeded => ("QUOTA_EXCEEDED", "DEFAULT_4XX", 429, "Limit Exceeded"),
             Self::Malformed => ("DEFAULT_5XX", "DEFAULT_5XX", 502, "Internal server error"),
-            Self::IntegrationFailure => ("INTEGRATION_FAILURE", "DEFAULT_5XX", 504, "Internal server error"),
-            Self::IntegrationTimeout => ("INTEGRATION_TIMEOUT", "DEFAULT_5XX", 504, "Endpoint request timed out"),
+            Self::IntegrationFailure => (
+                "INTEGRATION_FAILURE",
+                "DEFAULT_5XX",
+                504,
+                "Internal server error",
+            ),
+            Self::IntegrationTimeout => (
+                "INTEGRATION_TIMEOUT",
+                "DEFAULT_5XX",
+                504,
+                "Endpoint request timed out",
+            ),
         };
         (kind, stand_in, status, message.to_owned())
     }
@@ -63,7 +81,10 @@ impl Refusal {
 pub(crate) fn read(all: &Value) -> BTreeMap<String, GatewayResponse> {
     let all = all.as_object().into_iter().flatten();
     all.map(|(kind, response)| {
-        let headers = response["responseParameters"].as_object().into_iter().flatten();
+        let headers = response["responseParameters"]
+            .as_object()
+            .into_iter()
+            .flatten();
         let headers = headers.filter_map(|(name, value)| {
             let name = name.strip_prefix("gatewayresponse.header.")?;
             Some((name.to_owned(), value.as_str()?.to_owned()))
@@ -80,9 +101,16 @@ pub(crate) fn read(all: &Value) -> BTreeMap<String, GatewayResponse> {
 }
 
 /// Status, headers and body of an answer of the gateway's own.
-pub fn render(api: &Api, refusal: &Refusal, request_id: &str) -> (u16, Vec<(String, String)>, String) {
+pub fn render(
+    api: &Api,
+    refusal: &Refusal,
+    request_id: &str,
+) -> (u16, Vec<(String, String)>, String) {
     let (kind, stand_in, status, message) = refusal.facts();
-    let response = api.responses.get(kind).or_else(|| api.responses.get(stand_in));
+    let response = api
+        .responses
+        .get(kind)
+        .or_else(|| api.responses.get(stand_in));
     let response = response.cloned().unwrap_or_default();
     let quoted = json!(message).to_string();
     let filled = |text: &str| {
@@ -95,7 +123,9 @@ pub fn render(api: &Api, refusal: &Refusal, request_id: &str) -> (u16, Vec<(Stri
         .headers
         .iter()
         .map(|(name, value)| {
-            let literal = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\''));
+            let literal = value
+                .strip_prefix('\'')
+                .and_then(|value| value.strip_suffix('\''));
             let value = match literal {
                 Some(literal) => literal.to_owned(),
                 None => filled(&format!("${value}")),
@@ -135,26 +165,42 @@ mod tests {
 
     #[test]
     fn a_type_is_worded_by_its_template() {
-        let api = api(&json!({ "MISSING_AUTHENTICATION_TOKEN": { "statusCode": "404",
+        let api = api(
+            &json!({ "MISSING_AUTHENTICATION_TOKEN": { "statusCode": "404",
             "responseParameters": { "gatewayresponse.header.X-Request-Id": "context.requestId", "gatewayresponse.header.Content-Type": "'application/problem+json'" },
-            "responseTemplates": { "application/json": "{\"request_id\":\"$context.requestId\"}" } } }));
+            "responseTemplates": { "application/json": "{\"request_id\":\"$context.requestId\"}" } } }),
+        );
         let (status, headers, body) = render(&api, &Refusal::MissingAuthenticationToken, "r-1");
         assert_eq!((status, body.as_str()), (404, r#"{"request_id":"r-1"}"#));
         let has = |name: &str, value: &str| headers.contains(&(name.to_owned(), value.to_owned()));
-        assert!(has("x-request-id", "r-1") && has("content-type", "application/problem+json"), "{headers:?}");
+        assert!(
+            has("x-request-id", "r-1") && has("content-type", "application/problem+json"),
+            "{headers:?}"
+        );
     }
 
     #[test]
     fn the_default_stands_in_with_the_status_of_the_type() {
-        let api = api(&json!({ "DEFAULT_4XX": { "responseTemplates": { "application/json": "$context.error.responseType: $context.error.message" } } }));
+        let api = api(
+            &json!({ "DEFAULT_4XX": { "responseTemplates": { "application/json": "$context.error.responseType: $context.error.message" } } }),
+        );
         let refusal = Refusal::BadRequestParameters(vec!["Authorization".to_owned()]);
         let (status, _, body) = render(&api, &refusal, "r");
-        assert_eq!((status, body.as_str()), (400, "BAD_REQUEST_PARAMETERS: Missing required request parameters: [Authorization]"));
+        assert_eq!(
+            (status, body.as_str()),
+            (
+                400,
+                "BAD_REQUEST_PARAMETERS: Missing required request parameters: [Authorization]"
+            )
+        );
     }
 
     #[test]
     fn without_a_template_the_answer_is_that_of_aws() {
         let (status, _, body) = render(&api(&json!({})), &Refusal::IntegrationTimeout, "r");
-        assert_eq!((status, body.as_str()), (504, r#"{"message":"Endpoint request timed out"}"#));
+        assert_eq!(
+            (status, body.as_str()),
+            (504, r#"{"message":"Endpoint request timed out"}"#)
+        );
     }
 }

@@ -52,10 +52,15 @@ impl Throttle {
             state.client(key, plan, now)?;
         }
         let limit = api.limits.iter().find(|limit| {
-            (limit.path == "*" || limit.path == path) && (limit.method == "*" || limit.method == method)
+            (limit.path == "*" || limit.path == path)
+                && (limit.method == "*" || limit.method == method)
         });
         match limit {
-            Some(limit) => state.takes(&format!("{} {}", limit.method, limit.path), limit.limit, now),
+            Some(limit) => state.takes(
+                &format!("{} {}", limit.method, limit.path),
+                limit.limit,
+                now,
+            ),
             None => Ok(()),
         }
     }
@@ -105,7 +110,14 @@ mod tests {
         let plan = json!({ "Throttle": { "RateLimit": 100, "BurstLimit": 100 }, "Quota": { "Limit": 2, "Period": "DAY" } });
         let api = Api::read(&json!({ "Body": {} }), &stage, &plan, 1).unwrap();
         let (throttle, start) = (Throttle::default(), Instant::now());
-        let passes = |key, millis| throttle.passes(&api, ("GET", "/"), key, start + Duration::from_millis(millis));
+        let passes = |key, millis| {
+            throttle.passes(
+                &api,
+                ("GET", "/"),
+                key,
+                start + Duration::from_millis(millis),
+            )
+        };
         assert_eq!(passes(None, 0), Ok(()));
         assert_eq!(passes(None, 0), Ok(()));
         assert_eq!(passes(None, 0), Err(Refusal::Throttled));
