@@ -30,7 +30,7 @@ const ROWS: &[&[&str]] = &[
         "mcp",
         "flow-worker",
     ],
-    &["devserver", "xtask", "bench"],
+    &["devserver", "local-aws", "xtask", "bench"],
     &["testkit", "examples"],
     &["tests"],
 ];
@@ -39,7 +39,10 @@ const ROWS: &[&[&str]] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("sqlx", &["persistence"]),
     // `auth` fetches signing keys of the operator's choice; `executor` calls what users name.
-    ("reqwest", &["executor", "auth", "testkit", "bench"]),
+    (
+        "reqwest",
+        &["executor", "auth", "local-aws", "testkit", "bench"],
+    ),
     ("lambda_http", &["runtime"]),
     ("lambda_runtime", &[]),
     ("async-openai", &["orchestrator"]),
@@ -164,6 +167,7 @@ fn only_runtime_and_the_local_command_lines_read_the_environment() {
         "shared/runtime/src",
         "shared/testkit",
         "infra/devserver/src/main.rs",
+        "infra/local-aws/src/main.rs",
         "infra/xtask",
         "infra/bench",
     ];

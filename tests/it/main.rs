@@ -20,6 +20,7 @@ mod http_limits;
 mod killed;
 mod lambda;
 mod layering;
+mod local_aws;
 mod marketplace;
 mod master_keys;
 mod matrix;

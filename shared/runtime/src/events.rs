@@ -23,9 +23,10 @@ where
     A: Future<Output = Result<Value, E>>,
     E: Display,
 {
-    launch(|config| {
+    launch(|config, phases| {
         on_one_thread(async {
             let handle = build(config)?;
+            phases.built();
             let service = lambda_runtime::service_fn(|event: LambdaEvent<Value>| {
                 let ends = ends_at(event.context.deadline());
                 let handled = handle(event.payload, ends);

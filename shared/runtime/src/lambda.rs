@@ -1,6 +1,7 @@
 //! The Lambda loop: events in, the router's answers out.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
@@ -33,24 +34,48 @@ pub fn serve_streaming(build: impl FnOnce(&Config) -> Result<Router, StartError>
 }
 
 fn start(build: impl FnOnce(&Config) -> Result<Router, StartError>, answers: Answers) -> ExitCode {
-    launch(|config| run(config, build, answers))
+    launch(|config, phases| run(config, phases, build, answers))
 }
 
 /// Reads the configuration, starts the logs, runs until Lambda ends the process.
-pub(crate) fn launch(run: impl FnOnce(&Config) -> Result<(), StartError>) -> ExitCode {
+pub(crate) fn launch(run: impl FnOnce(&Config, &Phases) -> Result<(), StartError>) -> ExitCode {
+    let started = Instant::now();
     let config = match config::missing_of_lambda() {
         missing if missing.is_empty() => Config::from_env(),
         missing => Err(StartError::NotLambda(missing)),
     };
+    let phases = Phases {
+        started,
+        config: started.elapsed(),
+    };
     let origin = config.as_ref().ok().and_then(Config::origin);
     let level = config.as_ref().map_or("info", |config| &config.log_level);
     telemetry::start(level, origin.as_ref());
-    match config.and_then(|config| run(&config)) {
+    match config.and_then(|config| run(&config, &phases)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "cannot start");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What a start consists of, for those who measure it.
+pub(crate) struct Phases {
+    started: Instant,
+    config: Duration,
+}
+
+impl Phases {
+    /// Tells how long the configuration was read, and everything made that answers events.
+    pub(crate) fn built(&self) {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let built = self.started.elapsed().saturating_sub(self.config);
+        tracing::debug!(
+            config_us = micros(self.config),
+            built_us = micros(built),
+            "started"
+        );
     }
 }
 
@@ -67,6 +92,7 @@ pub(crate) fn on_one_thread(
 
 fn run(
     config: &Config,
+    phases: &Phases,
     build: impl FnOnce(&Config) -> Result<Router, StartError>,
     answers: Answers,
 ) -> Result<(), StartError> {
@@ -74,6 +100,7 @@ fn run(
         let service = ServiceBuilder::new()
             .map_request(as_text)
             .service(build(config)?);
+        phases.built();
         let events = ServiceBuilder::new().map_request(with_all_headers);
         let ended = match answers {
             Answers::Whole => lambda_runtime::run(events.service(Adapter::from(service))).await,

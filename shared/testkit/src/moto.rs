@@ -3,9 +3,7 @@
 mod queue;
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use local_aws::Moto;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -22,17 +21,6 @@ use uuid::Uuid;
 use vault::AwsConfig;
 
 pub use queue::FakeQueue;
-
-/// Serves on a free port until its input ends, which is when this process does.
-const SCRIPT: &str = "
-import sys
-import moto.secretsmanager.responses, moto.sqs.responses
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
-server.start()
-print('http://%s:%d' % server.get_host_and_port(), flush=True)
-sys.stdin.read()
-";
 
 const REGION: &str = "eu-central-1";
 
@@ -55,49 +43,22 @@ const SECRETS: Service = Service {
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The emulator. One serves all tests of the process.
-struct Moto {
-    url: String,
-    /// Ends with this process: its input is closed then.
-    _server: Option<Child>,
-}
-
-/// Where the emulator is: `MOTO_SERVER`, or one of our own by the Python that `.ci/run` made or the machine's.
-fn moto() -> Option<&'static Moto> {
-    static MOTO: OnceLock<Option<Moto>> = OnceLock::new();
-    MOTO.get_or_init(|| {
+/// Where the emulator is: `MOTO_SERVER`, or one of our own by the Python that `.ci/run` made or the machine's. One serves all
+/// tests of the process, and ends with it.
+fn moto() -> Option<&'static str> {
+    static MOTO: OnceLock<Option<(String, Option<Moto>)>> = OnceLock::new();
+    let started = MOTO.get_or_init(|| {
         if let Ok(url) = std::env::var("MOTO_SERVER") {
-            return Some(Moto { url, _server: None });
+            return Some((url, None));
         }
         let made = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../.ci-tools/venv/bin/python"
         );
-        let pythons = [Path::new(made), Path::new("python3")];
-        pythons.into_iter().find_map(start)
-    })
-    .as_ref()
-}
-
-fn start(python: &Path) -> Option<Moto> {
-    let mut server = Command::new(python)
-        .args(["-c", SCRIPT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut url = String::new();
-    let output = server.stdout.take()?;
-    BufReader::new(output).read_line(&mut url).ok()?;
-    if url.trim().is_empty() {
-        let _ = server.wait();
-        return None;
-    }
-    Some(Moto {
-        url: url.trim().to_owned(),
-        _server: Some(server),
-    })
+        let moto = Moto::start(&[Path::new(made), Path::new("python3")], None)?;
+        Some((moto.url.clone(), Some(moto)))
+    });
+    started.as_ref().map(|(url, _)| url.as_str())
 }
 
 /// What the gate does with a request.
@@ -124,7 +85,7 @@ pub struct FakeAws {
 }
 
 struct Gate {
-    moto: &'static Moto,
+    moto: &'static str,
     client: reqwest::Client,
     rules: Mutex<Rules>,
     arrived: Notify,
@@ -290,7 +251,7 @@ impl Gate {
         } = service;
         let answer = self
             .client
-            .post(&self.moto.url)
+            .post(self.moto)
             .header("x-amz-target", format!("{target}.{operation}"))
             .header("content-type", *content)
             .header(
@@ -347,7 +308,7 @@ async fn pass(State(gate): State<Arc<Gate>>, headers: HeaderMap, body: Bytes) ->
 }
 
 async fn forward(gate: &Gate, headers: &HeaderMap, body: Bytes) -> Response {
-    let mut request = gate.client.post(&gate.moto.url).body(body);
+    let mut request = gate.client.post(gate.moto).body(body);
     for name in [
         "x-amz-target",
         "content-type",

@@ -32,9 +32,6 @@ const MCP: &str = "/mcp";
 /// Where providers send browsers back to: it answers pages.
 const CALLBACK: &str = "/api/v1/connections/callback";
 
-/// Outside the API's own paths, and yet somebody must be signed in.
-const MCP: &str = "/mcp";
-
 /// Operations about a person's own account, in no workspace.
 const ACCOUNT: [&str; 2] = ["/api/v1/workspaces", "/api/v1/invitations"];
 

@@ -20,8 +20,11 @@ struct Events {
 
 impl Events {
     fn of(answer: Streamed) -> Self {
-        assert_eq!(answer.head["statusCode"], 200, "{:?}", answer.head);
-        assert_eq!(answer.head["headers"]["content-type"], "text/event-stream");
+        assert_eq!(answer.head()["statusCode"], 200, "{:?}", answer.head());
+        assert_eq!(
+            answer.head()["headers"]["content-type"],
+            "text/event-stream"
+        );
         let unread = String::new();
         Self { answer, unread }
     }
@@ -114,7 +117,7 @@ async fn mcp_lists_the_tools_of_the_workspace() {
         .unwrap();
     let list = event::filled("mcp", "serve", &fill(&app, &alice, "by-function"));
     let answer = function.stream(list).await;
-    assert_eq!(answer.head["headers"]["content-type"], "application/json");
+    assert_eq!(answer.head()["headers"]["content-type"], "application/json");
     let answer = answer.whole().await;
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     let tools = body["result"]["tools"].as_array().unwrap();
@@ -137,8 +140,8 @@ async fn an_error_before_the_first_byte_is_a_problem_with_its_status() {
         let mut event = event::filled(group, verb, &fill);
         event::set_header(&mut event, "Authorization", None);
         let answer = function.stream(event).await;
-        assert_eq!(answer.head["statusCode"], 401, "{group}");
-        assert_eq!(answer.head["cookies"], json!([]));
+        assert_eq!(answer.head()["statusCode"], 401, "{group}");
+        assert_eq!(answer.head()["cookies"], json!([]));
         let told = Told::by_function(&answer.whole().await, &fill);
         assert_eq!(told.headers["content-type"], "application/problem+json");
         assert_eq!(told.body["code"], "missing_token");
