@@ -112,7 +112,7 @@ impl Served {
     fn start(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (told, lines) = channel();
+        let (told, lines) = channel::<Value>();
         std::thread::spawn(move || {
             for line in stderr.lines() {
                 let line = line.unwrap();
@@ -121,7 +121,7 @@ impl Served {
             }
         });
         let ready = lines.iter().find(|line| line["message"] != "answered");
-        let ready = ready.unwrap();
+        let ready = ready.unwrap_or_else(|| panic!("it ended"));
         assert_eq!(ready["message"], "ready", "{ready}");
         let address = ready["address"].as_str().unwrap();
         Self {
