@@ -209,7 +209,7 @@ async fn ask(process: &mut Process, name: &str, payload: &Bytes) -> Result<Durat
         Answer::Whole(answer) => Err(String::from_utf8_lossy(&answer).into_owned()),
         Answer::Streamed(mut answer) => {
             while answer.part().await.is_some() {}
-            match answer.head["statusCode"] == 200 {
+            match answered(&answer.head) {
                 true => Ok(()),
                 false => Err(answer.head.to_string()),
             }
@@ -226,12 +226,14 @@ async fn ask(process: &mut Process, name: &str, payload: &Bytes) -> Result<Durat
     }
 }
 
-/// A batch is answered without a status.
 fn succeeded(answer: &Bytes) -> bool {
-    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    answer["statusCode"]
-        .as_u64()
-        .is_none_or(|status| (200..300).contains(&status))
+    answered(&serde_json::from_slice(answer).unwrap_or_default())
+}
+
+/// That somebody has nothing there yet is an answer too. A batch is answered without a status.
+fn answered(answer: &Value) -> bool {
+    let status = answer["statusCode"].as_u64();
+    status.is_none_or(|status| (200..300).contains(&status) || status == 404)
 }
 
 /// About what a zip archive with nothing but the program has: both are deflated.
