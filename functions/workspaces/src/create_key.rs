@@ -12,8 +12,8 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use web::openapi::words::{KeyRole, ScopeName};
 use web::openapi::Missing;
+use web::openapi::words::{KeyRole, ScopeName};
 use web::{Allowed, Code, Created, Fields, FromFields, Json, Problem};
 
 use crate::view::KeyView;

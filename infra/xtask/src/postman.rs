@@ -12,11 +12,31 @@ use step::{Folder, Step};
 /// Every variable, with what it is for. Those that a run fills are empty in the file.
 const VARIABLES: &[(&str, &str, &str)] = &[
     ("baseUrl", "http://localhost:8000", "Where the API is."),
-    ("token", "", "Your session token, or an API key for the requests that keys may make."),
-    ("peerToken", "", "A session token of a second person. Without one, yours stands in, and what needs two people is refused as documented."),
-    ("peerEmail", "colleague@example.com", "The second person's e-mail address."),
-    ("run", "", "Sets the names of one run apart from those of others; the first request makes it."),
-    ("workspace_id", "", "The workspace that requests act in: the one that the run made, or yours."),
+    (
+        "token",
+        "",
+        "Your session token, or an API key for the requests that keys may make.",
+    ),
+    (
+        "peerToken",
+        "",
+        "A session token of a second person. Without one, yours stands in, and what needs two people is refused as documented.",
+    ),
+    (
+        "peerEmail",
+        "colleague@example.com",
+        "The second person's e-mail address.",
+    ),
+    (
+        "run",
+        "",
+        "Sets the names of one run apart from those of others; the first request makes it.",
+    ),
+    (
+        "workspace_id",
+        "",
+        "The workspace that requests act in: the one that the run made, or yours.",
+    ),
     ("peer_workspace_id", "", "The second person's workspace."),
     ("key_id", "", "The API key that was made last."),
     ("invitation_id", "", "The invitation that was made last."),
@@ -26,15 +46,27 @@ const VARIABLES: &[(&str, &str, &str)] = &[
     ("execution_id", "", "The execution that was started last."),
     ("connection_id", "", "The connection that was begun."),
     ("prompt_id", "", "The prompt that was saved."),
-    ("conversation_id", "", "The answer of a model that was given last."),
+    (
+        "conversation_id",
+        "",
+        "The answer of a model that was given last.",
+    ),
     ("flow_id", "", "The flow that was saved."),
     ("run_id", "", "The run that was started."),
     ("public_tool_id", "", "The public id of the published tool."),
     ("public_flow_id", "", "The public id of the published flow."),
     ("install_id", "", "The installed copy of the tool."),
     ("installed_flow_id", "", "The installed copy of the flow."),
-    ("latest_hash", "", "The content that an update would install."),
-    ("api", "", "What answers look like, as the server's own description says; filled by the first request."),
+    (
+        "latest_hash",
+        "",
+        "The content that an update would install.",
+    ),
+    (
+        "api",
+        "",
+        "What answers look like, as the server's own description says; filled by the first request.",
+    ),
 ];
 
 const ABOUT: &str = "\n\nSet `baseUrl` and `token`, then send requests one by one or run the whole collection from top to bottom: it makes a workspace of its \
@@ -126,7 +158,7 @@ fn request(spec: &Value, path: &str, method: &str, operation: &Value, step: &Ste
     }
     request["header"] = headers.into();
     json!({
-        "id": name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
+        "id": format!("{id}: {name}"),
         "name": name,
         "event": [
             { "listen": "prerequest", "script": { "type": "text/javascript", "exec": scripts::before(path, method) } },
@@ -220,10 +252,14 @@ fn header(parameter: &Value, step: &Step) -> Value {
 
 fn example(parameter: &Value) -> &Value {
     let schema = &parameter["schema"];
-    [&parameter["example"], &schema["example"], &schema["examples"][0]]
-        .into_iter()
-        .find(|value| !value.is_null())
-        .unwrap_or(&schema["default"])
+    [
+        &parameter["example"],
+        &schema["example"],
+        &schema["examples"][0],
+    ]
+    .into_iter()
+    .find(|value| !value.is_null())
+    .unwrap_or(&schema["default"])
 }
 
 fn text(value: &Value) -> String {

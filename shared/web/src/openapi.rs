@@ -2,7 +2,7 @@
 
 mod headers;
 mod links;
-mod nulls;
+mod members;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ pub fn document(parts: Vec<OpenApi>) -> OpenApi {
             headers::describe(operation);
         }
     }
-    nulls::settle(&mut whole);
+    members::settle(&mut whole);
     links::add(&mut whole);
     whole
 }

@@ -73,7 +73,9 @@ const WORKSPACES: &[Step] = &[
 const INVITATION: &str = r#"{ "email": "{{peerEmail}}", "role": "member" }"#;
 
 const TOOLS: &[Step] = &[
-    step("register_tool").body(WEATHER).keeps(&[("tool_id", "json.tool_id")]),
+    step("register_tool")
+        .body(WEATHER)
+        .keeps(&[("tool_id", "json.tool_id")]),
     step("list_tools"),
     step("list_tools")
         .named("List tools, as Anthropic's API takes them")
@@ -82,7 +84,9 @@ const TOOLS: &[Step] = &[
     step("preview_tool"),
     step("test_tool"),
     step("verify_tool").fails(&[409], "nothing_to_verify"),
-    step("save_tool").body(QUOTE).keeps(&[("quote_id", "json.id")]),
+    step("save_tool")
+        .body(QUOTE)
+        .keeps(&[("quote_id", "json.id")]),
     step("save_tool")
         .named("Save a tool whose id is taken")
         .body(QUOTE)
@@ -245,7 +249,9 @@ const ISSUES: &str = r#"{
 }"#;
 
 const PROMPTS: &[Step] = &[
-    step("save_prompt").body(PROMPT).keeps(&[("prompt_id", "json.id")]),
+    step("save_prompt")
+        .body(PROMPT)
+        .keeps(&[("prompt_id", "json.id")]),
     step("list_prompts"),
     step("read_prompt"),
     step("render_prompt"),
@@ -283,7 +289,9 @@ const ORCHESTRATE: &[Step] = &[
 ];
 
 const FLOWS: &[Step] = &[
-    step("save_flow").body(FLOW).keeps(&[("flow_id", "json.flow_id")]),
+    step("save_flow")
+        .body(FLOW)
+        .keeps(&[("flow_id", "json.flow_id")]),
     step("list_flows"),
     step("read_flow").answers(&[200]),
     step("read_flow")
@@ -297,7 +305,8 @@ const FLOWS: &[Step] = &[
         .body(r#"{ "input": { "a": 40, "b": 2, "ask": true } }"#)
         .answers(&[202])
         .keeps(&[("run_id", "json.run_id")]),
-    step("read_run").until("json.steps.some((it) => it.step_id === \"approve\" && it.status === \"running\")"),
+    step("read_run")
+        .until("json.steps.some((it) => it.step_id === \"approve\" && it.status === \"running\")"),
     step("list_runs"),
     step("cancel_run"),
     step("read_run")
@@ -380,7 +389,9 @@ const MCP: &[Step] = &[
 ];
 
 const MARKETPLACE: &[Step] = &[
-    step("publish_tool").at(OWN_QUOTE).keeps(&[("public_tool_id", "json.id")]),
+    step("publish_tool")
+        .at(OWN_QUOTE)
+        .keeps(&[("public_tool_id", "json.id")]),
     step("publish_prompt"),
     step("publish_flow").keeps(&[("public_flow_id", "json.id")]),
     step("browse_marketplace").query(&[("q", "Quote"), ("sort", "new")]),
@@ -428,7 +439,10 @@ const MARKETPLACE: &[Step] = &[
     // Nobody reviews what a workspace of their own publishes.
     step("review").at(PUBLIC_FLOW).by_peer().alone(403),
     step("list_reviews").at(PUBLIC_FLOW).by_peer(),
-    step("take_back_review").at(PUBLIC_FLOW).by_peer().alone(404),
+    step("take_back_review")
+        .at(PUBLIC_FLOW)
+        .by_peer()
+        .alone(404),
     step("withdraw_flow"),
     step("withdraw_prompt"),
     step("withdraw_tool").at(OWN_QUOTE),
@@ -453,9 +467,14 @@ const CLEAN_UP: &[Step] = &[
     step("retire_flow"),
     step("retire_prompt"),
     step("retire_tool"),
-    step("retire_tool").named("Retire a tool of the product").at(CALCULATE).fails(&[409], "built_in_tool"),
+    step("retire_tool")
+        .named("Retire a tool of the product")
+        .at(CALCULATE)
+        .fails(&[409], "built_in_tool"),
     step("delete_workspace"),
-    step("read_workspace").named("Read a deleted workspace").fails(&[404], "workspace_not_found"),
+    step("read_workspace")
+        .named("Read a deleted workspace")
+        .fails(&[404], "workspace_not_found"),
     step("restore_workspace"),
     step("delete_workspace").named("Delete the workspace again"),
     step("delete_workspace")

@@ -4,19 +4,23 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Header, HeaderBuilder, ObjectBuilder, RefOr, Response, Type};
 
+/// An entity tag or `*`, and one tag or more (RFC 9110, 8.8.3). A comma stands between tags only.
+const TAG: &str = r#"^(\*|(W/)?"[!#-+.-~-]*")$"#;
+const TAGS: &str = r#"^(\*|(W/)?"[!#-+.-~-]*"(, (W/)?"[!#-+.-~-]*")*)$"#;
+
 /// A header of requests: its name, its greatest length, a pattern of its value where others are refused, an example.
-const ASKED: [(&str, usize, Option<&str>, &str); 6] = [
-    ("X-Workspace-Id", 64, Some("^[A-Za-z0-9_-]+$"), "research"),
-    ("Idempotency-Key", 255, Some("^[ -~]+$"), "order-1234"),
-    ("Prefer", 255, None, "wait=10"),
-    ("If-Match", 255, Some(r#"^(\*|(W/)?"[!#-+\--~]*")$"#), "\"9f86d081884c7d65\""),
+const ASKED: [(&str, Option<usize>, Option<&str>, &str); 6] = [
     (
-        "If-None-Match",
-        1024,
-        Some(r#"^(\*|(W/)?"[!#-+\--~]*")(, (W/)?"[!#-+\--~]*")*$"#),
-        "\"9f86d081884c7d65\"",
+        "X-Workspace-Id",
+        Some(64),
+        Some("^[A-Za-z0-9_-]+$"),
+        "research",
     ),
-    ("Last-Event-ID", 255, None, "8"),
+    ("Idempotency-Key", Some(255), Some("^[ -~]+$"), "order-1234"),
+    ("Prefer", None, None, "wait=10"),
+    ("If-Match", None, Some(TAG), "\"9f86d081884c7d65\""),
+    ("If-None-Match", None, Some(TAGS), "\"9f86d081884c7d65\""),
+    ("Last-Event-ID", None, None, "8"),
 ];
 
 /// Says what the values of an operation's headers look like.
@@ -36,8 +40,7 @@ fn describe_one(parameter: &mut Parameter) {
         let schema = ObjectBuilder::new()
             .schema_type(Type::String)
             .pattern(*pattern)
-            .min_length(pattern.map(|_| 1))
-            .max_length(pattern.map(|_| *longest))
+            .max_length(*longest)
             .examples([*example])
             .build();
         parameter.schema = Some(RefOr::T(Schema::Object(schema)));
@@ -47,7 +50,10 @@ fn describe_one(parameter: &mut Parameter) {
 /// The headers that a problem of this status has, or may have.
 pub(super) fn tell(status: &str, response: &mut Response) {
     let (name, header) = match status {
-        "401" => ("WWW-Authenticate", text("How to come with a token (RFC 6750).")),
+        "401" => (
+            "WWW-Authenticate",
+            text("How to come with a token (RFC 6750)."),
+        ),
         "429" | "503" => ("Retry-After", seconds()),
         _ => return,
     };
@@ -68,6 +74,8 @@ fn seconds() -> Header {
         .minimum(Some(1));
     HeaderBuilder::new()
         .schema(Some(schema))
-        .description(Some("Seconds after which it may be over, where that is known."))
+        .description(Some(
+            "Seconds after which it may be over, where that is known.",
+        ))
         .build()
 }

@@ -31,12 +31,7 @@ const fn leads(
     }
 }
 
-const RUN: &[&str] = &[
-    "read_run",
-    "stream_events",
-    "cancel_run",
-    "resume_run",
-];
+const RUN: &[&str] = &["read_run", "stream_events", "cancel_run", "resume_run"];
 const TOOL: &[&str] = &[
     "read_tool",
     "execute_tool",
@@ -49,20 +44,91 @@ const TOOL: &[&str] = &[
 const LINKS: &[Leads] = &[
     leads("register_tool", "tool_id", "tool_id", TOOL),
     leads("save_tool", "id", "tool_id", TOOL),
-    leads("execute_tool", "execution_id", "execution_id", &["read_execution"]),
-    leads("save_flow", "flow_id", "flow_id", &["read_flow", "execute_flow", "list_flow_versions", "publish_flow", "retire_flow"]),
+    leads(
+        "execute_tool",
+        "execution_id",
+        "execution_id",
+        &["read_execution"],
+    ),
+    leads(
+        "save_flow",
+        "flow_id",
+        "flow_id",
+        &[
+            "read_flow",
+            "execute_flow",
+            "list_flow_versions",
+            "publish_flow",
+            "retire_flow",
+        ],
+    ),
     leads("execute_flow", "run_id", "run_id", RUN),
-    leads("save_prompt", "id", "prompt_id", &["read_prompt", "render_prompt", "list_prompt_versions", "publish_prompt", "retire_prompt"]),
-    leads("orchestrate", "id", "conversation_id", &["read_conversation"]),
-    leads("create_secret", "name", "name", &["change_secret", "delete_secret"]),
-    leads("create_secret_provider", "name", "provider_name", &["delete_secret_provider"]),
-    leads("connect", "id", "connection_id", &["read_connection", "confirm_connection", "disconnect"]),
-    leads("create_workspace", "id", "workspace_id", &["read_workspace", "rename_workspace", "list_members", "create_key"]),
+    leads(
+        "save_prompt",
+        "id",
+        "prompt_id",
+        &[
+            "read_prompt",
+            "render_prompt",
+            "list_prompt_versions",
+            "publish_prompt",
+            "retire_prompt",
+        ],
+    ),
+    leads(
+        "orchestrate",
+        "id",
+        "conversation_id",
+        &["read_conversation"],
+    ),
+    leads(
+        "create_secret",
+        "name",
+        "name",
+        &["change_secret", "delete_secret"],
+    ),
+    leads(
+        "create_secret_provider",
+        "name",
+        "provider_name",
+        &["delete_secret_provider"],
+    ),
+    leads(
+        "connect",
+        "id",
+        "connection_id",
+        &["read_connection", "confirm_connection", "disconnect"],
+    ),
+    leads(
+        "create_workspace",
+        "id",
+        "workspace_id",
+        &[
+            "read_workspace",
+            "rename_workspace",
+            "list_members",
+            "create_key",
+        ],
+    ),
     leads("create_key", "id", "key_id", &["revoke_key"]),
-    leads("invite_member", "id", "invitation_id", &["revoke_invitation"]),
-    leads("list_own_invitations", "invitations/0/id", "invitation_id", &["accept_invitation", "decline_invitation"]),
-    leads("publish_tool", "id", "tool_id", &["read_publication", "install", "list_reviews"]),
-    leads("publish_flow", "id", "tool_id", &["read_publication", "install"]),
+    leads(
+        "invite_member",
+        "id",
+        "invitation_id",
+        &["revoke_invitation"],
+    ),
+    leads(
+        "publish_tool",
+        "id",
+        "tool_id",
+        &["read_publication", "install", "list_reviews"],
+    ),
+    leads(
+        "publish_flow",
+        "id",
+        "tool_id",
+        &["read_publication", "install"],
+    ),
 ];
 
 /// Writes the links into the answers with a body of JSON that say yes.

@@ -2,8 +2,8 @@
 //! test sees to it that both know the same words.
 
 use domain::rights::Scope;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 /// What a member may do.

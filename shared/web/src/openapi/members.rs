@@ -1,10 +1,11 @@
-//! Where `null` may stand. To the derive an `Option` is "perhaps null", which is true of neither side: an optional member of
-//! a body may be left out or be null, an absent member of an answer is absent, and a parameter is never null.
+//! What is true of members whatever their types. To the derive an `Option` is "perhaps null", which is right on neither side: an
+//! optional member of a body may be left out or be null, an absent member of an answer is absent, and a parameter is never null.
+//! And a body has the members that are told, and no others.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use utoipa::openapi::schema::{Schema, SchemaType};
+use utoipa::openapi::schema::{AdditionalProperties, Schema, SchemaType};
 use utoipa::openapi::{Object, OneOfBuilder, OpenApi, PathItem, RefOr, Type};
 
 use super::operations;
@@ -30,13 +31,13 @@ pub(super) fn settle(whole: &mut OpenApi) {
         }
     }
     let asked = asked(&whole.paths.paths);
-    let schemas = whole
-        .components
-        .iter_mut()
-        .flat_map(|it| &mut it.schemas);
+    let schemas = whole.components.iter_mut().flat_map(|it| &mut it.schemas);
     for (name, schema) in schemas {
-        let change = if asked.contains(name) { also } else { never };
-        change_optional(schema, change);
+        let asked = asked.contains(name);
+        change_optional(schema, if asked { also } else { never });
+        if let (true, RefOr::T(Schema::Object(object))) = (asked, schema) {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
     }
 }
 
@@ -159,8 +160,8 @@ mod tests {
     use serde_json::{Value, json};
     use utoipa::openapi::OpenApi;
 
-    /// What becomes of an optional member, by whether it is asked or answered.
-    fn settled(member: &Value) -> (Value, Value) {
+    /// The schemas of a body and of an answer that have this optional member.
+    fn both(member: &Value) -> (Value, Value) {
         let body = |name: &str| {
             let reference = format!("#/components/schemas/{name}");
             json!({ "application/json": { "schema": { "$ref": reference } } })
@@ -177,8 +178,22 @@ mod tests {
         .unwrap();
         super::settle(&mut whole);
         let whole = serde_json::to_value(&whole).unwrap();
-        let at = |name: &str| whole["components"]["schemas"][name]["properties"]["it"].clone();
+        let at = |name: &str| whole["components"]["schemas"][name].clone();
         (at("Asked"), at("Told"))
+    }
+
+    /// What becomes of an optional member, by whether it is asked or answered.
+    fn settled(member: &Value) -> (Value, Value) {
+        let (asked, told) = both(member);
+        let it = |schema: Value| schema["properties"]["it"].clone();
+        (it(asked), it(told))
+    }
+
+    #[test]
+    fn a_body_has_no_other_members() {
+        let (asked, told) = both(&json!({ "type": "string" }));
+        assert_eq!(asked["additionalProperties"], false);
+        assert_eq!(told["additionalProperties"], Value::Null);
     }
 
     #[test]
