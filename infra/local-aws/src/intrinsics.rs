@@ -564,7 +564,7 @@ mod tests {
 
     use super::*;
 
-    fn template(value: Value) -> Value {
+    fn template(value: &Value) -> Value {
         json!({
             "Parameters": {
                 "Stage": { "Type": "String", "Default": "prod", "AllowedPattern": "^[a-z]+$" },
@@ -584,7 +584,7 @@ mod tests {
         })
     }
 
-    fn evaluated(value: Value, parameters: &[(&str, &str)]) -> Result<Value, Fault> {
+    fn evaluated(value: &Value, parameters: &[(&str, &str)]) -> Result<Value, Fault> {
         let template = template(value);
         let values = parameters
             .iter()
@@ -643,14 +643,10 @@ mod tests {
                 json!("{{resolve:secretsmanager:x:SecretString:y}}"),
             ),
         ] {
-            assert_eq!(
-                evaluated(value.clone(), &[]).as_ref(),
-                Ok(&expected),
-                "{value}"
-            );
+            assert_eq!(evaluated(&value, &[]).as_ref(), Ok(&expected), "{value}");
         }
         let with = json!({ "Fn::If": ["Both", "yes", "no"] });
-        assert_eq!(evaluated(with, &[("Key", "true")]), Ok(json!("yes")));
+        assert_eq!(evaluated(&with, &[("Key", "true")]), Ok(json!("yes")));
     }
 
     #[test]
@@ -665,7 +661,7 @@ mod tests {
             (json!({ "Fn::If": ["WithKey", 1] }), "Fn::If"),
             (json!({ "Fn::Sub": "${Stage" }), "${"),
         ] {
-            let fault = evaluated(value.clone(), &[]).unwrap_err().to_string();
+            let fault = evaluated(&value, &[]).unwrap_err().to_string();
             assert!(fault.contains(told), "{value}: {fault}");
             assert!(fault.contains("Subject/value"), "{value}: {fault}");
         }
@@ -680,7 +676,7 @@ mod tests {
             ("Key", "maybe", "may not be"),
             ("Colour", "red", "is not in the template"),
         ] {
-            let fault = evaluated(json!(1), &[(name, value)])
+            let fault = evaluated(&json!(1), &[(name, value)])
                 .unwrap_err()
                 .to_string();
             assert!(fault.contains(name) && fault.contains(told), "{fault}");
@@ -689,7 +685,7 @@ mod tests {
 
     #[test]
     fn resources_exist_under_their_conditions() {
-        let template = template(json!(1));
+        let template = template(&json!(1));
         let names = |key: &str| {
             let values = BTreeMap::from([("Key".to_owned(), key.to_owned())]);
             let scope = Scope::new(&template, &values, "local", "").unwrap();

@@ -372,7 +372,7 @@ mod tests {
 
     use super::*;
 
-    fn read(resources: Value) -> Result<Stack, Error> {
+    fn read(resources: &Value) -> Result<Stack, Error> {
         let mut template = json!({ "Resources": {
             "Api": { "Type": "AWS::ApiGateway::RestApi", "Properties": { "Body": { "paths": {} } } },
             "Stage": { "Type": "AWS::ApiGateway::Stage", "Properties": { "StageName": "prod" } },
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn reads_what_a_function_and_its_queue_are() {
-        let stack = read(json!({
+        let stack = read(&json!({
             "Worker": { "Type": "AWS::Lambda::Function", "Properties": {
                 "FunctionName": "local-flow-worker", "Runtime": "provided.al2023", "Timeout": 120, "MemorySize": "512",
                 "Environment": { "Variables": { "QUEUE": { "Ref": "Queue" } } } } },
@@ -457,7 +457,7 @@ mod tests {
                 "secret",
             ),
         ] {
-            let error = read(json!({ "Subject": resource }))
+            let error = read(&json!({ "Subject": resource }))
                 .unwrap_err()
                 .to_string();
             assert!(error.contains("Subject") && error.contains(told), "{error}");

@@ -433,7 +433,7 @@ mod tests {
             "uri": "arn:aws:apigateway:r:lambda:path/2015-03-31/functions/arn:f/invocations" }, "responses": {} })
     }
 
-    fn read(paths: Value) -> Result<Api, Error> {
+    fn read(paths: &Value) -> Result<Api, Error> {
         let properties = json!({ "Body": { "paths": paths, "x-amazon-apigateway-request-validators":
             { "params-only": { "validateRequestParameters": true, "validateRequestBody": false } } } });
         Api::read(&properties, &json!({}), &Value::Null, 0)
@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn exact_segments_go_before_placeholders() {
-        let api = read(json!({
+        let api = read(&json!({
             "/tools/{id}": { "get": proxy(), "delete": proxy() }, "/tools/saved": { "get": proxy() },
             "/tools/{id}/run": { "post": proxy() }, "/files/{rest+}": { "x-amazon-apigateway-any-method": proxy() },
         }))
@@ -476,10 +476,10 @@ mod tests {
             { "name": "Authorization", "in": "header", "required": true }, { "name": "q", "in": "query", "required": true },
             { "name": "Accept", "in": "header", "required": false }, { "name": "id", "in": "path", "required": true },
         ]);
-        let api = read(json!({ "/a": { "post": operation } })).unwrap();
+        let api = read(&json!({ "/a": { "post": operation } })).unwrap();
         assert_eq!(api.find("POST", "/a").unwrap().0.required, []);
         operation["x-amazon-apigateway-request-validator"] = "params-only".into();
-        let api = read(json!({ "/a": { "post": operation } })).unwrap();
+        let api = read(&json!({ "/a": { "post": operation } })).unwrap();
         let demanded = [
             Required::Header("Authorization".into()),
             Required::Query("q".into()),
@@ -493,7 +493,7 @@ mod tests {
         let integration = &mut operation["x-amazon-apigateway-integration"];
         integration["responseTransferMode"] = "STREAM".into();
         integration["timeoutInMillis"] = 900_000.into();
-        let refused = read(json!({ "/a": { "get": operation.clone() } }))
+        let refused = read(&json!({ "/a": { "get": operation.clone() } }))
             .unwrap_err()
             .to_string();
         assert!(
@@ -502,7 +502,7 @@ mod tests {
         );
         let uri = "arn:aws:apigateway:r:lambda:path/2021-11-15/functions/arn:f/response-streaming-invocations";
         operation["x-amazon-apigateway-integration"]["uri"] = uri.into();
-        let api = read(json!({ "/a": { "get": operation } })).unwrap();
+        let api = read(&json!({ "/a": { "get": operation } })).unwrap();
         let patience = Duration::from_secs(900);
         let expected = Target::Function {
             arn: "arn:f".to_owned(),
@@ -527,7 +527,7 @@ mod tests {
             ),
             (secured, "Cognito"),
         ] {
-            let error = read(json!({ "/a": { "get": operation } }))
+            let error = read(&json!({ "/a": { "get": operation } }))
                 .unwrap_err()
                 .to_string();
             assert!(error.contains("GET /a") && error.contains(told), "{error}");
