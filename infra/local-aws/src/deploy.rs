@@ -75,8 +75,8 @@ pub struct Facts {
     pub url: String,
     /// E-mail address and session token.
     pub tokens: Vec<(String, String)>,
-    /// A key of the usage plan.
-    pub api_key: Option<String>,
+    /// Usage plan and a key of it.
+    pub api_keys: Vec<(String, String)>,
     /// Recorded upstreams that tools may reach.
     pub upstream: String,
     /// Where the logs are.
@@ -88,13 +88,13 @@ pub struct Facts {
 impl Facts {
     /// As JSON.
     pub fn json(&self) -> Value {
-        let tokens: serde_json::Map<String, Value> = self
-            .tokens
-            .iter()
-            .map(|(email, token)| (email.clone(), token.clone().into()))
-            .collect();
+        let object = |pairs: &[(String, String)]| -> serde_json::Map<String, Value> {
+            let pairs = pairs.iter().cloned();
+            pairs.map(|(name, value)| (name, value.into())).collect()
+        };
+        let (tokens, keys) = (object(&self.tokens), object(&self.api_keys));
         json!({
-            "url": self.url, "tokens": tokens, "api_key": self.api_key, "upstream": self.upstream, "logs": self.logs,
+            "url": self.url, "tokens": tokens, "api_keys": keys, "upstream": self.upstream, "logs": self.logs,
             "outputs": self.outputs,
         })
     }
@@ -173,11 +173,14 @@ impl Emulator {
                 people::token(&ground.jwt_secret, &issuer, parameter("JwtAudience"), email)?;
             Ok(((*email).to_owned(), token))
         });
-        let keys = (0..stack.api.keys).map(|_| Ok(hex::encode(people::random::<20>()?)));
+        let keys = stack.api.plans.iter().map(|plan| {
+            let key = hex::encode(people::random::<20>()?);
+            Ok((plan.name.clone(), key))
+        });
         let facts = Facts {
             url: format!("http://127.0.0.1:{port}/{}", stack.stage),
             tokens: tokens.collect::<Result<_, Error>>()?,
-            api_key: keys.collect::<Result<Vec<_>, Error>>()?.pop(),
+            api_keys: keys.collect::<Result<_, Error>>()?,
             upstream: ground.upstream.clone(),
             logs: logs.clone(),
             outputs: stack.outputs.clone(),
@@ -257,7 +260,11 @@ impl Emulator {
                 std::mem::take(&mut self.stack.api),
                 self.stack.stage.clone(),
                 self.functions.clone(),
-                self.facts.api_key.iter().cloned().collect(),
+                self.facts
+                    .api_keys
+                    .iter()
+                    .map(|(_, key)| key.clone())
+                    .collect(),
                 self.port,
                 log,
             );

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::function::Function;
 use crate::log::Log;
 use crate::runtime_api::Answer;
-use api::{Api, Required, Route, Target};
+use api::{Api, Plan, Required, Route, Target};
 use event::{Context, Incoming};
 use responses::Refusal;
 use throttle::Throttle;
@@ -44,6 +44,7 @@ pub struct Gateway {
     stage: String,
     /// By ARN.
     functions: BTreeMap<String, Arc<Function>>,
+    /// One for each of the API's plans, in their order.
     keys: Vec<String>,
     throttle: Throttle,
     port: u16,
@@ -100,9 +101,9 @@ impl Gateway {
             .api
             .find(method, path)
             .ok_or(Refusal::MissingAuthenticationToken)?;
-        let key = self.key(parts, route)?;
+        let client = self.client(parts, route)?;
         self.throttle
-            .passes(&self.api, (method, &route.path), key, Instant::now())?;
+            .passes(&self.api, (method, &route.path), client, Instant::now())?;
         demand(parts, route)?;
         let body = body.ok_or(Refusal::RequestTooLarge)?;
         match &route.target {
@@ -179,17 +180,20 @@ impl Gateway {
         }
     }
 
-    /// The client's key, if it is one of ours.
-    fn key<'k>(&'k self, parts: &Parts, route: &Route) -> Result<Option<&'k str>, Refusal> {
+    /// The plan of the client's key. Where the route asks for none, the header is not read.
+    fn client(&self, parts: &Parts, route: &Route) -> Result<Option<&Plan>, Refusal> {
+        if !route.wants_key {
+            return Ok(None);
+        }
         let sent = parts
             .headers
             .get("x-api-key")
             .and_then(|key| key.to_str().ok());
-        let known = self.keys.iter().find(|key| Some(key.as_str()) == sent);
-        match (route.wants_key, known) {
-            (true, None) => Err(Refusal::InvalidApiKey),
-            (true | false, known) => Ok(known.map(String::as_str)),
-        }
+        let mut plans = self.keys.iter().zip(&self.api.plans);
+        let known = plans.find(|(key, _)| Some(key.as_str()) == sent);
+        known
+            .map(|(_, plan)| Some(plan))
+            .ok_or(Refusal::InvalidApiKey)
     }
 }
 

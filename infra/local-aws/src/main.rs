@@ -251,9 +251,9 @@ fn ready(facts: &Facts) -> String {
         let name = email.split('@').next().unwrap_or_default().to_uppercase();
         text.push_str(&format!("{name}={token}\n"));
     }
-    if let Some(key) = &facts.api_key {
+    for (plan, key) in &facts.api_keys {
         text.push_str(&format!(
-            "API_KEY={key}    # of the usage plan: send it as x-api-key\n"
+            "A key of the plan {plan}, for x-api-key where routes ask for one: {key}\n"
         ));
     }
     let url = &facts.url;

@@ -87,6 +87,9 @@ pub struct ScheduleSpec {
 /// Types that the emulator knows and has nothing to do for: what they mean at AWS is not enforced or not watched here
 /// (docs/local-aws.md).
 const WITHOUT_EFFECT: &[&str] = &[
+    // A key is made for each plan.
+    "AWS::ApiGateway::ApiKey",
+    "AWS::ApiGateway::UsagePlanKey",
     "AWS::ApiGateway::Deployment",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
@@ -104,7 +107,7 @@ impl Stack {
     pub fn read(scope: &Scope<'_>, stack: &str) -> Result<Self, Error> {
         let mut functions = BTreeMap::new();
         let (mut queues, mut mappings, mut schedules) = (Vec::new(), Vec::new(), Vec::new());
-        let mut parts = ApiParts::default();
+        let (mut parts, mut plans) = (ApiParts::default(), Vec::new());
         for (logical, kind, properties) in scope.resources()? {
             let at = At {
                 logical: &logical,
@@ -125,9 +128,7 @@ impl Stack {
                 "AWS::Lambda::EventInvokeConfig" => at.only_without_retries()?,
                 "AWS::ApiGateway::RestApi" => parts.set(&at, "api", &logical)?,
                 "AWS::ApiGateway::Stage" => parts.set(&at, "stage", &logical)?,
-                "AWS::ApiGateway::UsagePlan" => parts.set(&at, "plan", &logical)?,
-                "AWS::ApiGateway::ApiKey" => parts.keys += 1,
-                "AWS::ApiGateway::UsagePlanKey" => {}
+                "AWS::ApiGateway::UsagePlan" => plans.push(properties.clone()),
                 other if WITHOUT_EFFECT.contains(&other) => {}
                 other => {
                     return Err(Error::Resource {
@@ -141,7 +142,7 @@ impl Stack {
         let stage = part("stage");
         Ok(Self {
             stage: plain(&stage["StageName"]).unwrap_or_default(),
-            api: Api::read(part("api"), stage, part("plan"), parts.keys)?,
+            api: Api::read(part("api"), stage, &plans)?,
             functions,
             queues,
             mappings,
@@ -154,7 +155,6 @@ impl Stack {
 #[derive(Default)]
 struct ApiParts {
     known: Map<String, Value>,
-    keys: usize,
 }
 
 impl ApiParts {

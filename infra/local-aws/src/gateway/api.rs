@@ -24,10 +24,8 @@ pub struct Api {
     pub compress: Option<usize>,
     /// Limits of the stage, the most special first.
     pub limits: Vec<MethodLimit>,
-    /// Limits of each client with a key.
-    pub plan: Option<Plan>,
-    /// Keys to be made.
-    pub keys: usize,
+    /// Usage plans, each with the one key that is made for it here.
+    pub plans: Vec<Plan>,
 }
 
 /// Requests per second, and at once.
@@ -51,8 +49,10 @@ pub struct MethodLimit {
 }
 
 /// A usage plan.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
+    /// Its name.
+    pub name: String,
     /// Of each key.
     pub limit: Option<Limit>,
     /// Requests of each key in each period.
@@ -129,20 +129,22 @@ impl Segment {
 }
 
 impl Api {
-    /// Reads the description in the properties of the API, and what its stage and its usage plan say.
+    /// Reads the description in the properties of the API, and what its stage and its usage plans say.
     ///
     /// # Errors
     /// Whatever is not understood, by its name.
-    pub fn read(api: &Value, stage: &Value, plan: &Value, keys: usize) -> Result<Self, Error> {
+    pub fn read(api: &Value, stage: &Value, plans: &[Value]) -> Result<Self, Error> {
         let body = &api["Body"];
         only(
             body,
             "the API",
             &[
                 "components",
+                "definitions",
                 "info",
                 "openapi",
                 "paths",
+                "securityDefinitions",
                 "swagger",
                 "x-amazon-apigateway-binary-media-types",
                 "x-amazon-apigateway-gateway-responses",
@@ -172,11 +174,7 @@ impl Api {
                 .collect(),
             compress: plain(&api["MinimumCompressionSize"]).and_then(|size| size.parse().ok()),
             limits: limits(&stage["MethodSettings"]),
-            plan: plan.is_object().then(|| Plan {
-                limit: limit(&plan["Throttle"], "RateLimit", "BurstLimit"),
-                quota: quota(&plan["Quota"]),
-            }),
-            keys,
+            plans: plans.iter().map(plan).collect(),
         })
     }
 
@@ -209,6 +207,14 @@ impl Route {
     /// The method: `GET`, or `ANY`.
     pub fn method(&self) -> &str {
         &self.method
+    }
+}
+
+fn plan(plan: &Value) -> Plan {
+    Plan {
+        name: plain(&plan["UsagePlanName"]).unwrap_or_default(),
+        limit: limit(&plan["Throttle"], "RateLimit", "BurstLimit"),
+        quota: quota(&plan["Quota"]),
     }
 }
 
@@ -436,7 +442,7 @@ mod tests {
     fn read(paths: &Value) -> Result<Api, Error> {
         let properties = json!({ "Body": { "paths": paths, "x-amazon-apigateway-request-validators":
             { "params-only": { "validateRequestParameters": true, "validateRequestBody": false } } } });
-        Api::read(&properties, &json!({}), &Value::Null, 0)
+        Api::read(&properties, &json!({}), &[])
     }
 
     #[test]

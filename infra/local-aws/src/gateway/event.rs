@@ -233,7 +233,7 @@ mod tests {
         let integration =
             json!({ "type": "mock", "responses": { "default": { "statusCode": "200" } } });
         let properties = json!({ "Body": { "paths": { "/tools/{id}": { "post": { "x-amazon-apigateway-integration": integration } } } } });
-        let api = Api::read(&properties, &json!({}), &Value::Null, 0).unwrap();
+        let api = Api::read(&properties, &json!({}), &[]).unwrap();
         let uri: Uri = uri.parse().unwrap();
         let path = uri.path().strip_prefix("/prod").unwrap();
         let (route, values) = api.find("POST", path).unwrap();

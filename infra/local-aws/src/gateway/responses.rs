@@ -160,7 +160,7 @@ mod tests {
 
     fn api(responses: &Value) -> Api {
         let properties = json!({ "Body": { "x-amazon-apigateway-gateway-responses": responses } });
-        Api::read(&properties, &json!({}), &Value::Null, 0).unwrap()
+        Api::read(&properties, &json!({}), &[]).unwrap()
     }
 
     #[test]

@@ -39,17 +39,17 @@ struct State {
 }
 
 impl Throttle {
-    /// Whether a request may pass: the limits of its route, and those of its client's key, if it has one.
+    /// Whether a request may pass: the limits of its route, and those of the plan of its client's key, if the route asks for one.
     pub(crate) fn passes(
         &self,
         api: &Api,
         (method, path): (&str, &str),
-        key: Option<&str>,
+        client: Option<&Plan>,
         now: Instant,
     ) -> Result<(), Refusal> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(key), Some(plan)) = (key, &api.plan) {
-            state.client(key, plan, now)?;
+        if let Some(plan) = client {
+            state.client(plan, now)?;
         }
         let limit = api.limits.iter().find(|limit| {
             (limit.path == "*" || limit.path == path)
@@ -79,14 +79,14 @@ impl State {
         }
     }
 
-    fn client(&mut self, key: &str, plan: &Plan, now: Instant) -> Result<(), Refusal> {
+    fn client(&mut self, plan: &Plan, now: Instant) -> Result<(), Refusal> {
         if let Some(limit) = plan.limit {
-            self.takes(&format!("key {key}"), limit, now)?;
+            self.takes(&format!("plan {}", plan.name), limit, now)?;
         }
         let Some((most, period)) = plan.quota else {
             return Ok(());
         };
-        let used = self.used.entry(key.to_owned()).or_insert((now, 0));
+        let used = self.used.entry(plan.name.clone()).or_insert((now, 0));
         if now.saturating_duration_since(used.0) >= period.max(Duration::from_secs(1)) {
             *used = (now, 0);
         }
@@ -107,14 +107,15 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_the_rate() {
         let stage = json!({ "MethodSettings": [{ "ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 2 }] });
-        let plan = json!({ "Throttle": { "RateLimit": 100, "BurstLimit": 100 }, "Quota": { "Limit": 2, "Period": "DAY" } });
-        let api = Api::read(&json!({ "Body": {} }), &stage, &plan, 1).unwrap();
+        let plan = |name| json!({ "UsagePlanName": name, "Throttle": { "RateLimit": 100, "BurstLimit": 100 }, "Quota": { "Limit": 2, "Period": "DAY" } });
+        let api = Api::read(&json!({ "Body": {} }), &stage, &[plan("free"), plan("pro")]).unwrap();
+        let (free, pro) = (&api.plans[0], &api.plans[1]);
         let (throttle, start) = (Throttle::default(), Instant::now());
-        let passes = |key, millis| {
+        let passes = |client, millis| {
             throttle.passes(
                 &api,
                 ("GET", "/"),
-                key,
+                client,
                 start + Duration::from_millis(millis),
             )
         };
@@ -123,10 +124,10 @@ mod tests {
         assert_eq!(passes(None, 0), Err(Refusal::Throttled));
         assert_eq!(passes(None, 100), Ok(()));
         assert_eq!(passes(None, 100), Err(Refusal::Throttled));
-        assert_eq!(passes(Some("k"), 1_000), Ok(()));
-        assert_eq!(passes(Some("k"), 2_000), Ok(()));
-        assert_eq!(passes(Some("k"), 3_000), Err(Refusal::QuotaExceeded));
-        assert_eq!(passes(Some("other"), 3_000), Ok(()));
-        assert_eq!(passes(Some("k"), 86_401_000), Ok(()));
+        assert_eq!(passes(Some(free), 1_000), Ok(()));
+        assert_eq!(passes(Some(free), 2_000), Ok(()));
+        assert_eq!(passes(Some(free), 3_000), Err(Refusal::QuotaExceeded));
+        assert_eq!(passes(Some(pro), 3_000), Ok(()));
+        assert_eq!(passes(Some(free), 86_401_000), Ok(()));
     }
 }
