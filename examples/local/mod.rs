@@ -21,6 +21,7 @@ impl Local {
     pub(crate) async fn start(name: &str, code_tools: Vec<CodeTool>) -> Result<Self, Error> {
         let data_dir = PathBuf::from(".devserver").join(name);
         let running = App::start(Options {
+            host: std::net::Ipv4Addr::LOCALHOST.into(),
             port: 0,
             data_dir: data_dir.clone(),
             fresh: true,
