@@ -182,6 +182,8 @@ fn command(binary: &Path, address: &str) -> Command {
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
         .env("AWS_REGION", "eu-central-1")
         .env("_HANDLER", "bootstrap")
+        // Where infra/coverage.sh collects what is reached; otherwise absent.
+        .envs(std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
