@@ -34,7 +34,10 @@ fn program(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_devserver"));
     command
         .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "PG_BIN"))
+        .envs(std::env::vars_os().filter(|(name, _)| {
+            // The last is where infra/coverage.sh collects what is reached.
+            name == "PATH" || name == "PG_BIN" || name == "LLVM_PROFILE_FILE"
+        }))
         .arg("--data-dir")
         .arg(dir)
         .args(["--port", "0"])

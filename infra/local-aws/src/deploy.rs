@@ -497,7 +497,11 @@ fn absent(function: &str) -> Error {
     }
 }
 
-fn program(folder: &Path, name: &str) -> Result<PathBuf, Error> {
+/// A function's program in a folder: `NAME`, as cargo puts it, or `NAME/bootstrap`, as cargo-lambda does.
+///
+/// # Errors
+/// When there is neither.
+pub fn program(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     let beside = folder.join(name);
     let within = beside.join("bootstrap");
     [within, beside.clone()]

@@ -22,7 +22,7 @@ mod schedule;
 pub mod stack;
 mod streamed;
 
-pub use deploy::{Emulator, Facts, Options};
+pub use deploy::{Emulator, Facts, Options, program};
 pub use error::Error;
 pub use function::Function;
 pub use group::Group;

@@ -221,6 +221,35 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Tells of so many failures of this host in a row.
+    fn fails(breakers: &Breakers, workspace: WorkspaceId, host: &str, times: u32) {
+        for _ in 0..times {
+            breakers.report(&(workspace, host.to_owned()), Pass::Usual, Health::Failing);
+        }
+    }
+
+    #[test]
+    fn however_many_hosts_fail_its_memory_is_bounded() {
+        let (breakers, workspace) = (Breakers::default(), WorkspaceId(uuid::Uuid::nil()));
+        fails(&breakers, workspace, "down.example:443", 10);
+        for host in 0..2 * MAX_HOSTS {
+            fails(&breakers, workspace, &format!("{host}.example:443"), 1);
+            assert!(breakers.all().len() <= MAX_HOSTS);
+        }
+        // The open one is not forgotten for those that failed once.
+        assert!(
+            breakers
+                .pass(workspace, "down.example:443".to_owned())
+                .is_err()
+        );
+        for host in 0..2 * MAX_HOSTS {
+            fails(&breakers, workspace, &format!("{host}.example:443"), 10);
+            assert!(breakers.all().len() <= MAX_HOSTS);
+        }
+        let last = format!("{}.example:443", 2 * MAX_HOSTS - 1);
+        assert!(breakers.pass(workspace, last).is_err());
+    }
+
     /// A breaker after so many failures in a row.
     fn after(failures: u32, now: Instant) -> Breaker {
         let mut breaker = Breaker::Closed { failures: 0 };

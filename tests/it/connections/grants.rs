@@ -46,6 +46,30 @@ async fn every_form_of_a_lifetime_is_kept_to() {
 }
 
 #[tokio::test]
+async fn tokens_that_end_as_they_are_given_are_not_asked_for_without_end() {
+    let stand = Stand::new().await;
+    let tool = stand.client_tool().await;
+    // As from a provider whose tokens last less than the way to them takes.
+    stand.app.sql(
+        "create function public.at_once() returns trigger language plpgsql as
+             $$ begin new.usable_until := now() - interval '1 second'; return new; end $$;
+         create trigger at_once before update of usable_until on secrets.connections
+             for each row execute function public.at_once()",
+    );
+    let error = stand.fails(&stand.alice, &tool).await;
+    assert_eq!(error["code"], "auth_failed", "{error}");
+    assert!(
+        error["hint"].as_str().unwrap().contains("lifetime"),
+        "{error}"
+    );
+    assert_eq!(stand.provider.asked("client_credentials"), 2);
+    // Nobody's turn was lost with it.
+    stand.app.sql("drop trigger at_once on secrets.connections");
+    assert_eq!(stand.account(&stand.alice, &tool).await, "client");
+    assert_eq!(stand.provider.asked("client_credentials"), 3);
+}
+
+#[tokio::test]
 async fn an_assertion_is_exchanged() {
     let stand = Stand::new().await;
     stand

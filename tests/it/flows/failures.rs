@@ -253,3 +253,33 @@ async fn a_run_that_takes_too_long_is_stopped() {
         ["cancelled", "cancelled"]
     );
 }
+
+#[tokio::test]
+async fn a_call_over_the_tools_own_limit_is_made_when_there_is_room_and_costs_no_attempt() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/quote", json!({ "price": 5 }));
+    let tool = plain("GET", "/quote", "call").set("/limits", json!({ "rate_per_minute": 1 }));
+    let tool = alice.registers(tool).await;
+    assert_eq!(alice.executes(&tool, json!({})).await.status(), 200);
+    flow(
+        &alice,
+        json!([{ "id": "one", "tool": "call", "retry": { "max_attempts": 1 } }]),
+    )
+    .await;
+    let path = started(&alice, "f", json!({})).await;
+    let waiting = until(&alice, &path, |run| {
+        step(run, "one")["attempts"][0]["error"]["code"] == "quota_exceeded"
+    })
+    .await;
+    assert_eq!(waiting["status"], "running", "{waiting:#}");
+    assert_eq!(paths(&app).len(), 1);
+    app.sql("update orchestration.limits set refilled_at = refilled_at - interval '60 seconds'");
+    time_passes(&app).await;
+    let run = ended(&alice, &path).await;
+    assert_eq!(
+        (&run["status"], &run["output"]),
+        (&json!("succeeded"), &json!({ "one": { "price": 5 } })),
+        "{run:#}"
+    );
+    assert_eq!(paths(&app).len(), 2);
+}

@@ -60,3 +60,27 @@ async fn its_failure_is_the_steps() {
         (409, "run_has_parent")
     );
 }
+
+#[tokio::test]
+async fn an_input_that_it_refuses_fails_the_step_and_starts_nothing() {
+    let (_app, alice, _) = TestApp::with_two_workspaces().await;
+    let inner = json!({ "id": "inner", "name": "inner", "input_schema": { "type": "object", "required": ["n"], "properties": { "n": { "type": "integer" } } },
+                        "steps": [{ "id": "one", "transform": "{{ input.n }}" }] });
+    saved(&alice, &inner).await;
+    flow(
+        &alice,
+        json!([{ "id": "sub", "flow": "inner", "input": { "n": "{{ input.n }}" } }]),
+    )
+    .await;
+    let run = ran(&alice, "f", json!({ "n": "many" })).await;
+    assert_eq!(
+        (&run["status"], state(&run, "sub")),
+        (&json!("failed"), "failed"),
+        "{run:#}"
+    );
+    let sub = step(&run, "sub");
+    assert_eq!(sub["error"]["code"], "invalid_input", "{sub:#}");
+    assert_eq!(sub["error"]["details"]["errors"][0]["pointer"], "/n");
+    let below = alice.get("/api/v1/flows/inner/runs").await.json();
+    assert_eq!(below["runs"], json!([]), "{below:#}");
+}

@@ -40,7 +40,7 @@ impl Function {
         let printed = Arc::clone(&output);
         let variables = variables.iter();
         let launch = Launch {
-            binary: binaries().join(name),
+            binary: local_aws::program(binaries(), name).unwrap(),
             name: "under-test".to_owned(),
             variables: variables
                 .map(|(name, value)| ((*name).to_owned(), value.clone()))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::scripted_model::{Cause, Gate, call, hang, say};
 use testkit::{Reply, TestApp};
 
-use super::{answered, assert_clean, plain, prompt, refused};
+use super::{answered, assert_clean, errors_told, plain, prompt, refused};
 
 #[tokio::test]
 async fn in_the_last_turn_the_model_answers() {
@@ -179,4 +179,24 @@ async fn a_request_that_makes_no_sense_is_told_all_its_faults() {
     let problem = refused(&alice, &json!({ "prompt": "Hi", "tools": many })).await;
     assert_eq!(problem.json()["errors"].as_array().unwrap().len(), 1);
     assert!(app.model().requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_call_over_the_tools_own_limit_is_told_to_the_model() {
+    let (app, alice) = TestApp::with_model().await;
+    app.upstream().on("*", json!({}));
+    let tool = plain("one").set("/limits", json!({ "rate_per_minute": 1 }));
+    let tool = alice.registers(tool).await;
+    assert_eq!(alice.executes(&tool, json!({})).await.status(), 200);
+    app.model()
+        .then(call([("one", json!({}))]))
+        .then(say("Not before a minute has passed."));
+    let answer = answered(&alice, &prompt("Try")).await;
+    assert_eq!(answer["response"], "Not before a minute has passed.");
+    let told = &errors_told(&app)[0];
+    assert_eq!(told["code"], "quota_exceeded", "{told}");
+    let wait = told["details"]["retry_after_s"].as_u64().unwrap();
+    assert!((1..=60).contains(&wait), "{told}");
+    assert_eq!(app.upstream().requests().len(), 1);
+    assert_clean(&app);
 }

@@ -379,6 +379,35 @@ async fn who_hangs_up_leaves_the_ledger_right() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_never_made_gives_back_its_key_and_its_place() {
+    let (app, alice, _) = TestApp::with_two_workspaces().await;
+    app.upstream().on("/orders", json!({ "id": 1 }));
+    alice
+        .stores_secret("API_KEY", "a-value-of-some-length")
+        .await;
+    let auth = json!({ "method": "bearer", "secret_ref": "${API_KEY}" });
+    let tool = order()
+        .auth(auth)
+        .set("/limits", json!({ "concurrency": 1 }));
+    let tool = alice.registers(tool).await;
+    app.sql(
+        "create function public.out_of_order() returns trigger language plpgsql as
+             $$ begin raise exception 'the disk is full' using errcode = 'disk_full'; end $$;
+         create trigger out_of_order before insert on secrets.audit
+             for each row execute function public.out_of_order()",
+    );
+    let refused = with_key(&alice, &tool, "k", &json!({})).await;
+    assert_eq!(refused.code(), "audit_unavailable", "{}", refused.text());
+    let held = "select count(*) from orchestration.idempotency";
+    until(|| app.sql(held).single() == Some("0")).await;
+    app.sql("drop trigger out_of_order on secrets.audit");
+    let answer = with_key(&alice, &tool, "k", &json!({})).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert!(!replayed(&answer));
+    assert_eq!(keys(&app), [Some("k".to_owned())], "sent once");
+}
+
+#[tokio::test]
 async fn a_replay_does_not_tell_what_is_never_stored() {
     let (app, alice, _) = TestApp::with_two_workspaces().await;
     app.upstream()

@@ -50,3 +50,57 @@ pub(super) fn refused(error: ExecuteError) -> (Failure, Option<ExecuteError>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_called_is_told_and_only_an_outage_ends_the_run() {
+        let outage = || persistence::Error::Corrupt("sealed by sk-secret".to_owned());
+        let cases = [
+            (
+                ExecuteError::InvalidInput(Vec::new()),
+                FailureCode::InvalidInput,
+                false,
+            ),
+            (ExecuteError::ToolNotFound, FailureCode::ToolNotFound, false),
+            (
+                ExecuteError::ToolDisabled("It is off.".to_owned()),
+                FailureCode::ToolDisabled,
+                false,
+            ),
+            (ExecuteError::KeyReused, FailureCode::ToolDisabled, false),
+            (
+                ExecuteError::Database(outage()),
+                FailureCode::ConnectFailed,
+                true,
+            ),
+            (
+                ExecuteError::AuditUnavailable(vault::Error::Unavailable(outage())),
+                FailureCode::ConnectFailed,
+                true,
+            ),
+        ];
+        for (error, code, ends) in cases {
+            let (told, ending) = refused(error);
+            assert_eq!((told.code, ending.is_some()), (code, ends));
+            let told = serde_json::to_string(&told).unwrap();
+            assert!(!told.contains("sk-secret"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_told_with_whole_seconds_that_are_long_enough() {
+        for (after, seconds) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (59_999, 60)] {
+            let limited = ExecuteError::QuotaExceeded {
+                why: "Twice a minute.".to_owned(),
+                retry_after: Duration::from_millis(after),
+            };
+            let told = serde_json::to_value(refused(limited).0).unwrap();
+            assert_eq!(told["details"]["retry_after_s"], seconds, "{told}");
+        }
+    }
+}
