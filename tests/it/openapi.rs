@@ -113,7 +113,9 @@ fn has_example(spec: &Value, schema: &Value) -> bool {
             .pointer(reference.trim_start_matches('#'))
             .is_some_and(|s| has_example(spec, s));
     }
-    let parts = schema["allOf"].as_array().into_iter().flatten();
+    let parts = ["allOf", "anyOf", "oneOf"]
+        .into_iter()
+        .flat_map(|name| schema[name].as_array().into_iter().flatten());
     let properties = schema["properties"]
         .as_object()
         .into_iter()
@@ -196,7 +198,10 @@ fn the_collection_explains_every_variable_that_it_uses() {
     let collection = collection();
     let mut told = HashSet::new();
     for variable in collection["variable"].as_array().unwrap() {
-        assert!(!variable["description"].as_str().unwrap().is_empty(), "{variable}");
+        assert!(
+            !variable["description"].as_str().unwrap().is_empty(),
+            "{variable}"
+        );
         told.insert(variable["key"].as_str().unwrap());
     }
     let used = regex::Regex::new(r"\{\{(\w+)\}\}").unwrap();
@@ -292,7 +297,11 @@ fn every_link_leads_to_an_operation_and_starts_at_a_member() {
     let mut count = 0;
     for (name, operation) in &all {
         for (status, answer) in operation["responses"].as_object().unwrap() {
-            for link in answer["links"].as_object().into_iter().flat_map(|it| it.values()) {
+            for link in answer["links"]
+                .as_object()
+                .into_iter()
+                .flat_map(|it| it.values())
+            {
                 count += 1;
                 let (_, to) = all
                     .iter()
@@ -300,8 +309,12 @@ fn every_link_leads_to_an_operation_and_starts_at_a_member() {
                     .unwrap_or_else(|| panic!("{name}: {link}"));
                 let taken = to["parameters"].as_array().unwrap();
                 for (parameter, from) in link["parameters"].as_object().unwrap() {
-                    assert!(taken.iter().any(|it| it["name"] == *parameter), "{name}: {link}");
-                    let Some(member) = from.as_str().unwrap().strip_prefix("$response.body#/") else {
+                    assert!(
+                        taken.iter().any(|it| it["name"] == *parameter),
+                        "{name}: {link}"
+                    );
+                    let Some(member) = from.as_str().unwrap().strip_prefix("$response.body#/")
+                    else {
                         continue;
                     };
                     let schema = &answer["content"]["application/json"]["schema"];
@@ -341,7 +354,10 @@ fn parameters_are_never_null_and_bodies_have_no_unknown_members() {
     let spec = spec();
     for (name, operation) in operations(&spec) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            assert!(!parameter["schema"].to_string().contains("null"), "{name}: {parameter}");
+            assert!(
+                !parameter["schema"].to_string().contains("null"),
+                "{name}: {parameter}"
+            );
         }
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         if let Some(reference) = schema["$ref"].as_str() {
