@@ -113,7 +113,9 @@ fn has_example(spec: &Value, schema: &Value) -> bool {
             .pointer(reference.trim_start_matches('#'))
             .is_some_and(|s| has_example(spec, s));
     }
-    let parts = schema["allOf"].as_array().into_iter().flatten();
+    let parts = ["allOf", "anyOf", "oneOf"]
+        .into_iter()
+        .flat_map(|name| schema[name].as_array().into_iter().flatten());
     let properties = schema["properties"]
         .as_object()
         .into_iter()
