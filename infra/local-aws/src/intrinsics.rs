@@ -131,9 +131,7 @@ impl<'t> Scope<'t> {
     pub fn resources(&self) -> Result<Vec<(String, String, Value)>, Fault> {
         let mut all = Vec::new();
         for (name, resource) in self.template["Resources"].as_object().into_iter().flatten() {
-            if let Some(condition) = resource["Condition"].as_str()
-                && !self.condition(condition, name, 0)?
-            {
+            if !self.exists(name, resource)? {
                 continue;
             }
             let kind = resource["Type"].as_str().unwrap_or_default().to_owned();
@@ -151,9 +149,20 @@ impl<'t> Scope<'t> {
         let outputs = self.template["Outputs"].as_object().into_iter().flatten();
         let mut all = BTreeMap::new();
         for (name, output) in outputs {
+            if !self.exists(name, output)? {
+                continue;
+            }
             all.insert(name.clone(), self.text(&output["Value"], name, 0)?);
         }
         Ok(all)
+    }
+
+    /// Whether a resource or an output is made: it has no condition, or one that holds.
+    fn exists(&self, name: &str, thing: &Value) -> Result<bool, Fault> {
+        match thing["Condition"].as_str() {
+            Some(condition) => self.condition(condition, name, 0),
+            None => Ok(true),
+        }
     }
 
     /// A value; `None` for `AWS::NoValue`.
@@ -692,6 +701,15 @@ mod tests {
             scope.resources().unwrap().len()
         };
         assert_eq!((names("false"), names("true")), (2, 3));
+        let mut template = template;
+        template["Outputs"] =
+            json!({ "Of": { "Condition": "WithKey", "Value": { "Ref": "Other" } } });
+        let told = |key: &str| {
+            let values = BTreeMap::from([("Key".to_owned(), key.to_owned())]);
+            let scope = Scope::new(&template, &values, "local", "").unwrap();
+            scope.outputs().unwrap().len()
+        };
+        assert_eq!((told("false"), told("true")), (0, 1));
     }
 
     #[test]

@@ -300,8 +300,6 @@ fn command(launch: &Launch, address: &str) -> Command {
     command
         .env("AWS_LAMBDA_RUNTIME_API", address)
         .envs(launch.variables.iter().map(|(name, value)| (name, value)))
-        // Where infra/coverage.sh collects what is reached; otherwise absent.
-        .envs(std::env::vars_os().filter(|(name, _)| name == "LLVM_PROFILE_FILE"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

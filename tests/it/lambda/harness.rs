@@ -38,13 +38,15 @@ impl Function {
     ) -> Result<Self, String> {
         let output = Output::default();
         let printed = Arc::clone(&output);
-        let variables = variables.iter();
+        let given = variables.iter();
+        let given = given.map(|(name, value)| ((*name).to_owned(), value.clone()));
+        // Where infra/coverage.sh collects what is reached; otherwise absent.
+        let counted =
+            std::env::var("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE".to_owned(), file));
         let launch = Launch {
             binary: local_aws::program(binaries(), name).unwrap(),
             name: "under-test".to_owned(),
-            variables: variables
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect(),
+            variables: given.chain(counted).collect(),
             time,
             memory: 256,
             patience: PATIENCE,

@@ -242,9 +242,11 @@ fn route(body: &Value, path: &str, method: &str, operation: &Value) -> Result<Ro
         operation,
         &at,
         &[
+            "consumes",
             "description",
             "operationId",
             "parameters",
+            "produces",
             "requestBody",
             "responses",
             "security",
