@@ -106,6 +106,21 @@ async fn the_gateway_answers_what_no_function_hears_of(stack: &Stack) {
         "{told:?}"
     );
     assert!(!told.headers.contains_key("www-authenticate"), "{told:?}");
+
+    // Answered by the gateway itself, whose header keeps its name: no function is started for it.
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let told = nobody.post("/mcp", &message).await;
+    assert_eq!(
+        (told.status, &told.body["code"]),
+        (401, &json!("missing_token")),
+        "{told:?}"
+    );
+    let leads = told.headers["www-authenticate"].to_str().unwrap();
+    let metadata = "/.well-known/oauth-protected-resource/mcp";
+    assert!(
+        leads.starts_with("Bearer resource_metadata=\"http") && leads.contains(metadata),
+        "{leads}"
+    );
 }
 
 /// The specification's tool, at the test's upstream.
