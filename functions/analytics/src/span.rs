@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, DurationRound as _, SubsecRound as _, TimeDelta, Ut
 use domain::fault::Fault;
 use persistence::analytics::{Grain, Span};
 use runtime::config::Keep;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use web::{FromQuery, Params, Problem};
 
 /// Hours that one report tells at most, and days.
@@ -14,7 +14,8 @@ const MOST_HOURS: i64 = 31 * 24;
 const MOST_DAYS: i64 = 731;
 
 /// How a report is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub(crate) enum Format {
     Json,
     Csv,
@@ -51,11 +52,11 @@ pub(crate) struct WantedParams {
     #[param(example = "2026-11-30T00:00:00Z")]
     to: Option<DateTime<Utc>>,
     /// `day` (UTC; at most 731 of them) or `hour` (at most 744).
-    #[param(example = "day")]
+    #[param(inline, value_type = Option<BucketName>, example = "day")]
     bucket: Option<String>,
     /// `json`, or `csv` for the lines of the series alone.
-    #[param(example = "json")]
-    format: Option<String>,
+    #[param(inline, example = "json")]
+    format: Option<Format>,
 }
 
 impl Wanted {
@@ -83,6 +84,15 @@ impl Wanted {
 }
 
 struct Bucket(Grain);
+
+/// How long each line of a series is, as the API's description tells it.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "describes the query")]
+enum BucketName {
+    Hour,
+    Day,
+}
 
 impl FromStr for Bucket {
     type Err = &'static str;

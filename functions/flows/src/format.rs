@@ -4,12 +4,14 @@ use std::str::FromStr;
 
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, HeaderValue};
+use utoipa::ToSchema;
 
 /// What a diagram is.
 const MERMAID: HeaderValue = HeaderValue::from_static("text/vnd.mermaid; charset=utf-8");
 
 /// How it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub(crate) enum Format {
     Json,
     Mermaid,

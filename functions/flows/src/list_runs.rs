@@ -7,7 +7,7 @@ use persistence::runs::Before;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use web::cursor::Made;
-use web::openapi::Missing;
+use web::openapi::{Missing, words};
 use web::{Allowed, FromQuery, Json, Page, PageOf, Params, Path, Problem, Query};
 use workflow::Flows;
 
@@ -28,7 +28,7 @@ pub(crate) struct Wanted {
 #[allow(dead_code, reason = "describes the query")]
 pub(crate) struct WantedParams {
     /// In this state only.
-    #[param(example = "failed")]
+    #[param(inline, value_type = Option<words::RunStatus>, example = "failed")]
     status: Option<String>,
     /// At most so many.
     #[param(minimum = 1, maximum = 200, default = 50)]

@@ -30,8 +30,8 @@ pub(crate) struct WantedParams {
     #[param(minimum = 1)]
     version: Option<i32>,
     /// `json`, or `mermaid` for a diagram of the steps.
-    #[param(example = "json")]
-    format: Option<String>,
+    #[param(inline, example = "json")]
+    format: Option<Format>,
 }
 
 impl FromQuery for Wanted {

@@ -25,8 +25,8 @@ pub(crate) struct Wanted {
 #[allow(dead_code, reason = "describes the query")]
 pub(crate) struct WantedParams {
     /// `json`, or `mermaid` for a diagram of the steps with their states.
-    #[param(example = "json")]
-    format: Option<String>,
+    #[param(inline, example = "json")]
+    format: Option<Format>,
     /// At most so many steps.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u16>,

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::ToolId;
 use registry::Registry;
-use web::openapi::Missing;
+use web::openapi::{Fixed, Missing};
 use web::{Allowed, PathPair, Problem};
 
 use crate::view::FlowView;
@@ -20,7 +20,7 @@ use crate::view::FlowView;
     ),
     responses(
         (status = 200, description = "The saved flow.", body = FlowView, headers(("ETag" = String, description = "The version's hash."))),
-        Missing,
+        Missing, Fixed,
     )
 )]
 pub(crate) async fn restore(

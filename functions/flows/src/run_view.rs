@@ -60,7 +60,7 @@ pub(crate) struct ListedRun {
     #[schema(example = "succeeded")]
     status: String,
     /// The flow's version that it follows.
-    #[schema(example = 1)]
+    #[schema(example = 1, required)]
     flow_version: Option<i32>,
     /// Through which door it was started: `rest`, `model`, `mcp` or `flow`.
     #[schema(example = "rest")]
@@ -105,10 +105,10 @@ pub(crate) struct RunView {
     /// Its id.
     pub(crate) run_id: Uuid,
     /// The flow.
-    #[schema(example = "ticker_brief")]
+    #[schema(example = "ticker_brief", required)]
     flow_id: Option<String>,
     /// The flow's version that it follows.
-    #[schema(example = 1)]
+    #[schema(example = 1, required)]
     flow_version: Option<i32>,
     /// Its state: `running`, `failing`, `cancelling`, `compensating`, `succeeded`, `failed` or `cancelled`.
     #[schema(example = "succeeded")]

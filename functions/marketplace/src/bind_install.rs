@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use domain::publication::{Bindings, Kind, PublicId};
 use utoipa::ToSchema;
-use web::openapi::{Conflict, Missing};
+use web::openapi::{Conflict, Missing, words};
 use web::{Allowed, Fields, FromFields, Json, PathPair, Problem};
 
 use crate::Marketplace;
@@ -13,6 +13,7 @@ use crate::install_view::WholeInstall;
 
 /// What is bound; what is not named stays as it is.
 #[derive(Debug, ToSchema)]
+#[schema(min_properties = 1)]
 pub(crate) struct BindingsRequest {
     /// Which of the workspace's secrets stands for which of the publisher's names.
     #[schema(value_type = Object, required = false, example = json!({ "API_KEY": "QUOTE_API_KEY" }))]
@@ -40,7 +41,7 @@ impl FromFields for BindingsRequest {
 #[utoipa::path(
     patch, path = "/api/v1/installs/{kind}/{tool_id}", operation_id = "bind_install", tag = "marketplace",
     params(
-        ("kind" = String, Path, description = "`tool`, `flow` or `prompt`.", example = "tool"),
+        ("kind" = inline(words::Kind), Path, description = "What it is.", example = "tool"),
         ("tool_id" = String, Path, description = "Its id in the workspace.", example = "get_quote"),
     ),
     request_body(content = BindingsRequest, example = json!({ "variables": { "region": "eu" } })),

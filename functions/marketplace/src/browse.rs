@@ -10,6 +10,7 @@ use persistence::marketplace::{self, Browse, Listed, Sort};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+use web::openapi::words;
 use web::{Code, FromQuery, Json, Page, PageOf, Params, Problem, Query};
 
 use crate::publication_view::PublicationView;
@@ -39,14 +40,27 @@ pub(crate) struct WantedParams {
     /// With this tag only.
     tag: Option<String>,
     /// `tool`, `flow` or `prompt` only.
+    #[param(inline, value_type = Option<words::Kind>)]
     kind: Option<String>,
     /// `relevance` (default with `q`), `rating`, `installs` (default without), `new`.
+    #[param(inline, value_type = Option<Order>)]
     sort: Option<String>,
     /// At most so many.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+/// What comes first.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "describes the query")]
+enum Order {
+    Relevance,
+    Rating,
+    Installs,
+    New,
 }
 
 impl FromQuery for Wanted {

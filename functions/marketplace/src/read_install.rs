@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::publication::{Kind, PublicId};
 use registry::Registry;
-use web::openapi::Missing;
+use web::openapi::{Missing, words};
 use web::{Allowed, Json, PathPair, Problem};
 
 use crate::install_view::WholeInstall;
@@ -14,7 +14,7 @@ use crate::install_view::WholeInstall;
 #[utoipa::path(
     get, path = "/api/v1/installs/{kind}/{tool_id}", operation_id = "read_install", tag = "marketplace",
     params(
-        ("kind" = String, Path, description = "`tool`, `flow` or `prompt`.", example = "tool"),
+        ("kind" = inline(words::Kind), Path, description = "What it is.", example = "tool"),
         ("tool_id" = String, Path, description = "Its id in the workspace.", example = "get_quote"),
     ),
     responses((status = 200, description = "How it stands.", body = WholeInstall), Missing)

@@ -6,7 +6,7 @@ use axum::extract::State;
 use domain::publication::{Bindings, Kind, PublicId};
 use registry::Update;
 use utoipa::ToSchema;
-use web::openapi::{Conflict, Missing};
+use web::openapi::{Conflict, Missing, words};
 use web::{Allowed, Fields, FromFields, Json, PathPair, Problem};
 
 use crate::Marketplace;
@@ -51,7 +51,7 @@ impl FromFields for UpdateRequest {
 #[utoipa::path(
     post, path = "/api/v1/installs/{kind}/{tool_id}/update", operation_id = "update_install", tag = "marketplace",
     params(
-        ("kind" = String, Path, description = "`tool`, `flow` or `prompt`.", example = "tool"),
+        ("kind" = inline(words::Kind), Path, description = "What it is.", example = "tool"),
         ("tool_id" = String, Path, description = "Its id in the workspace.", example = "get_quote"),
     ),
     request_body(content = UpdateRequest,

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::uri::Authority;
 use serde::Serialize;
 use utoipa::ToSchema;
+use web::openapi::Strange;
 use web::{Json, Problem};
 
 use crate::Mcp;
@@ -69,7 +70,7 @@ fn answer(mcp: &Mcp, headers: &HeaderMap) -> Result<Json<ProtectedResource>, Pro
 #[utoipa::path(
     get, path = "/.well-known/oauth-protected-resource", operation_id = "protected_resource_metadata", tag = "mcp",
     security(()),
-    responses((status = 200, description = "The metadata.", body = ProtectedResource))
+    responses((status = 200, description = "The metadata.", body = ProtectedResource), Strange)
 )]
 pub(crate) async fn metadata(
     State(mcp): State<Mcp>,
@@ -84,7 +85,7 @@ pub(crate) async fn metadata(
 #[utoipa::path(
     get, path = "/.well-known/oauth-protected-resource/mcp", operation_id = "protected_resource_metadata_of_mcp", tag = "mcp",
     security(()),
-    responses((status = 200, description = "The metadata.", body = ProtectedResource))
+    responses((status = 200, description = "The metadata.", body = ProtectedResource), Strange)
 )]
 pub(crate) async fn metadata_of_mcp(
     State(mcp): State<Mcp>,

@@ -36,6 +36,8 @@ const MAX_ANSWER: usize = 4 * MAX_BODY;
         (status = 200, description = "The JSON-RPC response; an event stream that ends with it when the request has a progressToken.", body = Object,
          example = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": [] } })),
         (status = 202, description = "A notification was taken."),
+        (status = 400, description = "The message is refused: a JSON-RPC error. Or the request is: a problem.", body = Object,
+         example = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": -32600, "message": "the body is one JSON-RPC message, an object; there are no batches" } })),
     )
 )]
 pub(crate) async fn serve(State(mcp): State<Mcp>, request: Request) -> Response {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::PromptId;
 use registry::Registry;
-use web::openapi::Missing;
+use web::openapi::{Fixed, Missing};
 use web::{Allowed, PathPair, Problem};
 
 use crate::prompt_view::PromptView;
@@ -20,7 +20,7 @@ use crate::prompt_view::PromptView;
     ),
     responses(
         (status = 200, description = "The saved prompt.", body = PromptView, headers(("ETag" = String, description = "The version's hash."))),
-        Missing,
+        Missing, Fixed,
     )
 )]
 pub(crate) async fn restore_prompt(

@@ -40,7 +40,7 @@ impl FromFields for Confirmation {
 /// guessed five times.
 #[utoipa::path(
     post, path = "/api/v1/connections/{connection_id}/confirm", operation_id = "confirm_connection", tag = "secrets",
-    params(("connection_id" = String, Path, description = "Its id.", example = "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11")),
+    params(("connection_id" = Uuid, Path, description = "Its id.", example = "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11")),
     request_body(content = Confirmation, example = json!({ "code": "ABCD-EFGH" })),
     responses((status = 200, description = "It is connected.", body = ConnectionView), Missing, Conflict)
 )]

@@ -7,6 +7,7 @@ use domain::ids::ToolId;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use web::openapi::Missing;
 use web::{Allowed, Code, Created, Fields, FromFields, Json, Problem};
 
 use crate::Secrets;
@@ -21,8 +22,17 @@ pub(crate) struct NewConnection {
     #[schema(value_type = String, example = "list_issues")]
     tool_id: ToolId,
     /// Whose connection it is: `user` or `workspace`. Absent: as the tool says; anything else is refused.
-    #[schema(value_type = Option<String>, example = "user")]
+    #[schema(inline, value_type = Option<OwnerName>)]
     r#for: Option<ConnectionOwner>,
+}
+
+/// Whose a connection is, as the API's description tells it.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "describes the body")]
+enum OwnerName {
+    User,
+    Workspace,
 }
 
 impl FromFields for NewConnection {
@@ -65,7 +75,7 @@ pub(crate) struct BegunConnection {
 #[utoipa::path(
     post, path = "/api/v1/connections", operation_id = "connect", tag = "secrets",
     request_body(content = NewConnection, example = json!({ "tool_id": "list_issues" })),
-    responses((status = 201, description = "The consent has begun.", body = BegunConnection))
+    responses((status = 201, description = "The consent has begun.", body = BegunConnection), Missing)
 )]
 pub(crate) async fn connect(
     Allowed(caller): Allowed,

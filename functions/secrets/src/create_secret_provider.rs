@@ -17,11 +17,21 @@ pub(crate) struct NewProvider {
     #[schema(example = "billing")]
     name: String,
     /// `builtin`, `aws_secrets_manager` or `environment`.
-    #[schema(value_type = String, example = "aws_secrets_manager")]
+    #[schema(value_type = KindName)]
     kind: StoreKind,
     /// For `aws_secrets_manager`: `folder`, a part of the names there, below the workspace's own.
     #[schema(value_type = Option<Object>, example = json!({ "folder": "billing" }))]
     config: Map<String, Value>,
+}
+
+/// Where values live, as the API's description tells it.
+#[derive(ToSchema)]
+#[schema(as = SecretStoreKind, rename_all = "snake_case")]
+#[allow(dead_code, reason = "describes the body")]
+enum KindName {
+    Builtin,
+    AwsSecretsManager,
+    Environment,
 }
 
 impl FromFields for NewProvider {

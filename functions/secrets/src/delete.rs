@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use domain::ids::SecretName;
-use web::openapi::Missing;
+use web::openapi::{Changing, Missing};
 use web::{Allowed, NoContent, Path, Problem};
 
 use crate::Secrets;
@@ -13,7 +13,7 @@ use crate::Secrets;
 #[utoipa::path(
     delete, path = "/api/v1/secrets/{name}", operation_id = "delete_secret", tag = "secrets",
     params(("name" = String, Path, description = "Its name.", example = "QUOTE_API_KEY")),
-    responses((status = 204, description = "It is gone."), Missing)
+    responses((status = 204, description = "It is gone."), Missing, Changing)
 )]
 pub(crate) async fn delete(
     Allowed(caller): Allowed,

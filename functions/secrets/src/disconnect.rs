@@ -13,7 +13,7 @@ use crate::Secrets;
 /// (RFC 7009), and when that fails they are gone here all the same.
 #[utoipa::path(
     delete, path = "/api/v1/connections/{connection_id}", operation_id = "disconnect", tag = "secrets",
-    params(("connection_id" = String, Path, description = "Its id.", example = "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11")),
+    params(("connection_id" = Uuid, Path, description = "Its id.", example = "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11")),
     responses((status = 204, description = "It is gone."), Missing)
 )]
 pub(crate) async fn disconnect(

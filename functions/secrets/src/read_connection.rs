@@ -13,7 +13,7 @@ use crate::connection_view::ConnectionView;
 /// Whether it is connected, until when, and for which hosts; never its tokens.
 #[utoipa::path(
     get, path = "/api/v1/connections/{connection_id}", operation_id = "read_connection", tag = "secrets",
-    params(("connection_id" = String, Path, description = "Its id.", example = "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11")),
+    params(("connection_id" = Uuid, Path, description = "Its id.", example = "0190f6c0-7b2a-7c31-b1a3-3f1d2f0c9f11")),
     responses((status = 200, description = "The connection.", body = ConnectionView), Missing)
 )]
 pub(crate) async fn read_connection(

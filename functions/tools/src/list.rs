@@ -1,5 +1,7 @@
 //! `GET /api/v1/tools`: the tools as models see them.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::response::Response;
 use domain::caller::Caller;
@@ -7,7 +9,10 @@ use domain::formats::Format;
 use domain::ids::ToolId;
 use registry::Registry;
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{AnyOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+use web::openapi::words;
 use web::{Allowed, FromQuery, Page, PageOf, Params, Problem, Query, json};
 
 const LIST: &str = "tools";
@@ -38,7 +43,7 @@ enum Which {
 #[allow(dead_code, reason = "describes the query")]
 pub(crate) struct WantedParams {
     /// The shape of a provider's API: `openai`, `openai_chat`, `anthropic` or `mcp`.
-    #[param(example = "openai")]
+    #[param(inline, value_type = Option<words::Shape>, example = "openai")]
     format: Option<String>,
     /// Only tools that match this text, best first.
     #[param(example = "weather")]
@@ -78,13 +83,149 @@ impl FromQuery for Wanted {
     }
 }
 
-/// The workspace's tools. With `format`, each has the provider's own shape instead.
+/// The workspace's tools.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code, reason = "describes what the registry wrote")]
 pub(crate) struct ToolList {
     tools: Vec<ListedTool>,
     /// Where the next page starts; absent at the end.
     next_cursor: Option<String>,
+}
+
+/// What [`list`] answers: by `format`.
+#[derive(Serialize)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes what the registry wrote")]
+pub(crate) enum Listing {
+    Own(ToolList),
+    Shaped(ShapedToolList),
+}
+
+impl PartialSchema for Listing {
+    fn schema() -> RefOr<Schema> {
+        // Not "one of": a list without tools is both.
+        Schema::AnyOf(
+            AnyOfBuilder::new()
+                .item(Ref::from_schema_name(ToolList::name()))
+                .item(Ref::from_schema_name(ShapedToolList::name()))
+                .build(),
+        )
+        .into()
+    }
+}
+
+impl ToSchema for Listing {
+    fn name() -> Cow<'static, str> {
+        "ToolListing".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        for (name, schema) in [
+            (ToolList::name(), ToolList::schema()),
+            (ShapedToolList::name(), ShapedToolList::schema()),
+        ] {
+            schemas.push((name.into_owned(), schema));
+        }
+        ToolList::schemas(schemas);
+        ShapedToolList::schemas(schemas);
+    }
+}
+
+/// The workspace's tools as `format` says.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what the registry wrote")]
+pub(crate) struct ShapedToolList {
+    tools: Vec<ShapedTool>,
+    /// Where the next page starts; absent at the end.
+    next_cursor: Option<String>,
+}
+
+/// A tool in a provider's own shape.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes what the registry wrote")]
+pub(crate) enum ShapedTool {
+    /// `openai`.
+    Openai(OpenaiTool),
+    /// `openai_chat`.
+    OpenaiChat(OpenaiChatTool),
+    /// `anthropic`.
+    Anthropic(AnthropicTool),
+    /// `mcp`.
+    Mcp(McpTool),
+}
+
+/// A function of OpenAI's Responses API.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what the registry wrote")]
+pub(crate) struct OpenaiTool {
+    /// Always `function`.
+    #[schema(example = "function")]
+    r#type: String,
+    /// Its id.
+    #[schema(example = "get_weather")]
+    name: String,
+    /// What it does.
+    #[schema(example = "Current weather at a place")]
+    description: String,
+    /// JSON Schema of the inputs.
+    #[schema(value_type = Object)]
+    parameters: serde_json::Value,
+    /// Whether the schema is in strict mode's subset.
+    #[schema(example = false)]
+    strict: bool,
+}
+
+/// A function of OpenAI's Chat Completions API.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what the registry wrote")]
+pub(crate) struct OpenaiChatTool {
+    /// Always `function`.
+    #[schema(example = "function")]
+    r#type: String,
+    /// `name`, `description`, `parameters` and `strict`.
+    #[schema(value_type = Object)]
+    function: serde_json::Value,
+}
+
+/// A tool of Anthropic's Messages API.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "describes what the registry wrote")]
+pub(crate) struct AnthropicTool {
+    /// Its id.
+    #[schema(example = "get_weather")]
+    name: String,
+    /// What it does.
+    #[schema(example = "Current weather at a place")]
+    description: String,
+    /// JSON Schema of the inputs.
+    #[schema(value_type = Object)]
+    input_schema: serde_json::Value,
+}
+
+/// A tool of the Model Context Protocol.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what the registry wrote")]
+pub(crate) struct McpTool {
+    /// Its id.
+    #[schema(example = "get_weather")]
+    name: String,
+    /// What a person calls it.
+    #[schema(example = "Weather")]
+    title: String,
+    /// What it does.
+    #[schema(example = "Current weather at a place")]
+    description: String,
+    /// JSON Schema of the inputs.
+    #[schema(value_type = Object)]
+    input_schema: serde_json::Value,
+    /// JSON Schema of the output, where that is an object.
+    #[schema(value_type = Option<Object>)]
+    output_schema: Option<serde_json::Value>,
+    /// `readOnlyHint`, `destructiveHint`, `idempotentHint`, `openWorldHint`.
+    #[schema(value_type = Object)]
+    annotations: serde_json::Value,
 }
 
 /// A tool as a model sees it: never its call, credential or host.
@@ -132,7 +273,7 @@ pub(crate) struct ListedTool {
 #[utoipa::path(
     get, path = "/api/v1/tools", operation_id = "list_tools", tag = "tools",
     params(WantedParams),
-    responses((status = 200, description = "The tools.", body = ToolList))
+    responses((status = 200, description = "The tools.", body = Listing))
 )]
 pub(crate) async fn list(
     Allowed(caller): Allowed,

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::ids::ToolId;
-use web::openapi::Missing;
+use web::openapi::{Fixed, Missing};
 use web::{Allowed, PathPair, Problem};
 
 use crate::Tools;
@@ -20,7 +20,7 @@ use crate::view::SavedView;
     ),
     responses(
         (status = 200, description = "The saved tool.", body = SavedView, headers(("ETag" = String, description = "The version's hash."))),
-        Missing,
+        Missing, Fixed,
     )
 )]
 pub(crate) async fn restore(

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use domain::ids::ToolId;
 use registry::Registry;
-use web::openapi::Missing;
+use web::openapi::{Fixed, Missing};
 use web::{Allowed, NoContent, Path, Problem};
 
 /// Retire a tool
@@ -12,7 +12,7 @@ use web::{Allowed, NoContent, Path, Problem};
 #[utoipa::path(
     delete, path = "/api/v1/tools/saved/{tool_id}", operation_id = "retire_tool", tag = "tools",
     params(("tool_id" = String, Path, description = "Its id.", example = "get_weather")),
-    responses((status = 204, description = "It is retired."), Missing)
+    responses((status = 204, description = "It is retired."), Missing, Fixed)
 )]
 pub(crate) async fn retire(
     Allowed(caller): Allowed,

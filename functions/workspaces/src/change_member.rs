@@ -5,7 +5,7 @@ use domain::caller::Role;
 use domain::ids::UserId;
 use persistence::{Db, members};
 use utoipa::ToSchema;
-use web::openapi::{Conflict, Missing};
+use web::openapi::{Conflict, Missing, words};
 use web::{Allowed, Fields, FromFields, Json, PathPair, Problem, demand};
 
 use crate::view::MemberView;
@@ -14,7 +14,7 @@ use crate::view::MemberView;
 #[derive(Debug, ToSchema)]
 pub(crate) struct MemberChange {
     /// `viewer`, `member`, `admin`, or `owner`, which only an owner may give or take.
-    #[schema(value_type = String, example = "admin")]
+    #[schema(value_type = words::Role)]
     role: Role,
 }
 

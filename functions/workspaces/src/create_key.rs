@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 use web::openapi::Missing;
+use web::openapi::words::{KeyRole, ScopeName};
 use web::{Allowed, Code, Created, Fields, FromFields, Json, Problem};
 
 use crate::view::KeyView;
@@ -25,10 +26,10 @@ pub(crate) struct ApiKeyRequest {
     #[schema(example = "ci")]
     name: String,
     /// The most it may do: `viewer`, `member` (default) or `admin`.
-    #[schema(value_type = String, example = "member", default = "member", required = false)]
+    #[schema(value_type = KeyRole, required = false)]
     role: Role,
     /// What it is narrowed to within its role, such as `tools:run`; absent or empty: nothing less than the role.
-    #[schema(value_type = Vec<String>, example = json!(["tools:read", "tools:run"]), required = false)]
+    #[schema(inline, value_type = Vec<ScopeName>, example = json!(["tools:read", "tools:run"]), required = false)]
     scopes: Vec<Scope>,
     /// When it ends (RFC 3339); absent: never.
     #[schema(example = "2027-01-31T00:00:00Z")]

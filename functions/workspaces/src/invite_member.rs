@@ -8,7 +8,7 @@ use persistence::{Db, Error, Insert, Tx, audit, members};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::openapi::{Conflict, Missing};
+use web::openapi::{Conflict, Missing, words};
 use web::{Allowed, Code, Created, Fields, FromFields, Json, Problem, demand};
 
 use crate::noted;
@@ -35,7 +35,7 @@ pub(crate) struct NewInvitationBody {
     /// Or the person, by the id of their account.
     user_id: Option<Uuid>,
     /// What the person will be: `viewer`, `member` (default), `admin`, or `owner`, which only an owner may give.
-    #[schema(example = "member", default = "member")]
+    #[schema(inline, value_type = Option<words::Role>)]
     role: Option<String>,
 }
 

@@ -12,6 +12,7 @@ use crate::{names, noted};
 
 /// What changes; what is left out stays.
 #[derive(Debug, ToSchema)]
+#[schema(min_properties = 1)]
 pub(crate) struct WorkspaceChange {
     /// What people call it: 1 to 100 characters.
     #[schema(example = "Research and more")]

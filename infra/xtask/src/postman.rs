@@ -1,39 +1,122 @@
-//! The Postman collection, made from the API description: the same operations always give the same file.
+//! The Postman collection, made from the API description and the plan of a run: the same operations always give the same file.
+
+mod plan;
+mod scripts;
+mod step;
 
 use serde_json::{Map, Value, json};
 
-/// The collection (format 2.1) of an OpenAPI document: one folder a tag, one request an operation, the bearer token and the
-/// base URL as variables, the documented example as body, and one check of the status. Its order is one in which a run from
-/// top to bottom makes things before it reads, changes and deletes them.
+use plan::PLAN;
+use step::{Folder, Step};
+
+/// Every variable, with what it is for. Those that a run fills are empty in the file.
+const VARIABLES: &[(&str, &str, &str)] = &[
+    ("baseUrl", "http://localhost:8000", "Where the API is."),
+    (
+        "token",
+        "",
+        "Your session token, or an API key for the requests that keys may make.",
+    ),
+    (
+        "peerToken",
+        "",
+        "A session token of a second person. Without one, yours stands in, and what needs two people is refused as documented.",
+    ),
+    (
+        "peerEmail",
+        "colleague@example.com",
+        "The second person's e-mail address.",
+    ),
+    (
+        "run",
+        "",
+        "Sets the names of one run apart from those of others; the first request makes it.",
+    ),
+    (
+        "workspace_id",
+        "",
+        "The workspace that requests act in: the one that the run made, or yours.",
+    ),
+    ("peer_workspace_id", "", "The second person's workspace."),
+    ("key_id", "", "The API key that was made last."),
+    ("invitation_id", "", "The invitation that was made last."),
+    ("user_id", "", "The newest member."),
+    ("tool_id", "", "The tool that was registered."),
+    ("quote_id", "", "The tool that is published."),
+    ("execution_id", "", "The execution that was started last."),
+    ("connection_id", "", "The connection that was begun."),
+    ("prompt_id", "", "The prompt that was saved."),
+    (
+        "conversation_id",
+        "",
+        "The answer of a model that was given last.",
+    ),
+    ("flow_id", "", "The flow that was saved."),
+    ("run_id", "", "The run that was started."),
+    ("public_tool_id", "", "The public id of the published tool."),
+    ("public_flow_id", "", "The public id of the published flow."),
+    ("install_id", "", "The installed copy of the tool."),
+    ("installed_flow_id", "", "The installed copy of the flow."),
+    (
+        "latest_hash",
+        "",
+        "The content that an update would install.",
+    ),
+    (
+        "api",
+        "",
+        "What answers look like, as the server's own description says; filled by the first request.",
+    ),
+];
+
+const ABOUT: &str = "\n\nSet `baseUrl` and `token`, then send requests one by one or run the whole collection from top to bottom: it makes a workspace of its \
+    own and deletes it at the end. Requests act in the workspace of the variable `workspace_id`. Every answer is checked: its status, and \
+    whether it looks as the description says.";
+
+/// The collection (format 2.1) of an OpenAPI document: the requests of the plan, with the bearer token and the base URL as
+/// variables, and checks of every answer.
 pub(crate) fn collection(spec: &Value) -> Value {
-    let mut all: Vec<(&str, &str, &Value)> = operations(spec).collect();
-    all.sort_by_key(|(path, method, _)| turn(spec, path, method));
-    let tags = spec["tags"].as_array().into_iter().flatten();
-    let folders: Vec<Value> = tags
-        .map(|tag| {
-            let items: Vec<Value> = all
-                .iter()
-                .filter(|(_, _, operation)| operation["tags"][0] == tag["name"])
-                .map(|(path, method, operation)| request(spec, path, method, operation))
-                .collect();
-            json!({ "name": tag["name"], "description": tag["description"], "item": items })
+    let folders: Vec<Value> = PLAN.iter().map(|folder| shown(spec, folder)).collect();
+    let variables: Vec<Value> = VARIABLES
+        .iter()
+        .map(|(key, value, description)| {
+            json!({ "key": key, "value": value, "type": "string", "description": description })
         })
         .collect();
+    let description = spec["info"]["description"].as_str().unwrap_or_default();
     json!({
         "info": {
             "_postman_id": "api-spec",
             "name": spec["info"]["title"],
-            "description": spec["info"]["description"],
+            "description": format!("{description}{ABOUT}"),
             "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
         },
-        "auth": { "type": "bearer", "bearer": [{ "key": "token", "value": "{{token}}", "type": "string" }] },
-        "variable": [
-            { "key": "baseUrl", "value": "http://localhost:8000" },
-            { "key": "token", "value": "" },
-            { "key": "workspaceId", "value": "" },
+        "auth": bearer("{{token}}"),
+        "event": [
+            { "listen": "prerequest", "script": { "type": "text/javascript", "exec": scripts::lines(scripts::BEFORE) } },
+            { "listen": "test", "script": { "type": "text/javascript", "exec": scripts::lines(scripts::AFTER) } },
         ],
+        "variable": variables,
         "item": folders,
     })
+}
+
+fn shown(spec: &Value, folder: &Folder) -> Value {
+    let mut tags = spec["tags"].as_array().into_iter().flatten();
+    let tag = tags.find(|tag| tag["name"] == folder.name);
+    let description = folder
+        .description
+        .or_else(|| tag.and_then(|tag| tag["description"].as_str()));
+    let items: Vec<Value> = folder
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let mut all = operations(spec);
+            all.find(|(_, _, operation)| operation["operationId"] == step.operation)
+                .map(|(path, method, operation)| request(spec, path, method, operation, step))
+        })
+        .collect();
+    json!({ "name": folder.name, "description": description, "item": items })
 }
 
 /// Every operation of an OpenAPI document: path, method, description.
@@ -50,60 +133,47 @@ pub(crate) fn operations(spec: &Value) -> impl Iterator<Item = (&str, &str, &Val
         })
 }
 
-/// When an operation runs in its folder.
-fn turn(spec: &Value, path: &str, method: &str) -> u8 {
-    match method {
-        "post" if makes(spec, path) => 0,
-        "get" => 1,
-        "post" => 2,
-        "put" | "patch" => 3,
-        _ => 4,
-    }
-}
-
-/// Whether a POST here adds to a list.
-fn makes(spec: &Value, path: &str) -> bool {
-    !spec["paths"][path]["get"].is_null()
-}
-
-fn request(spec: &Value, path: &str, method: &str, operation: &Value) -> Value {
+fn request(spec: &Value, path: &str, method: &str, operation: &Value, step: &Step) -> Value {
     let id = operation["operationId"].as_str().unwrap_or(path);
-    let mut headers = Vec::new();
+    let name = step
+        .name
+        .unwrap_or_else(|| operation["summary"].as_str().unwrap_or(id));
+    let mut headers: Vec<Value> = parameters(operation, "header")
+        .map(|parameter| header(parameter, step))
+        .collect();
     let mut request = json!({
         "method": method.to_ascii_uppercase(),
         "description": operation["description"],
-        "url": url(path, operation),
+        "url": url(path, operation, step),
     });
     if is_public(spec, operation) {
         request["auth"] = json!({ "type": "noauth" });
+    } else if step.peer {
+        request["auth"] = bearer("{{peerToken}}");
     }
-    for parameter in parameters(operation, "header") {
-        headers.push(json!({
-            "key": parameter["name"],
-            "value": header_value(parameter),
-            "disabled": parameter["required"] != true,
-            "description": parameter["description"],
-        }));
-    }
-    if let Some(example) = body_example(operation) {
+    if let Some(body) = body(operation, step) {
         headers.push(json!({ "key": "Content-Type", "value": "application/json" }));
-        request["body"] = json!({
-            "mode": "raw",
-            "raw": serde_json::to_string_pretty(example).unwrap_or_default(),
-            "options": { "raw": { "language": "json" } },
-        });
+        request["body"] =
+            json!({ "mode": "raw", "raw": body, "options": { "raw": { "language": "json" } } });
     }
     request["header"] = headers.into();
     json!({
-        "id": id,
-        "name": operation["summary"].as_str().unwrap_or(id),
-        "event": [{ "listen": "test", "script": { "type": "text/javascript", "exec": script(spec, path, operation) } }],
+        "id": format!("{id}: {name}"),
+        "name": name,
+        "event": [
+            { "listen": "prerequest", "script": { "type": "text/javascript", "exec": scripts::before(path, method) } },
+            { "listen": "test", "script": { "type": "text/javascript", "exec": scripts::of(operation, step) } },
+        ],
         "request": request,
         "response": [],
     })
 }
 
-fn url(path: &str, operation: &Value) -> Value {
+fn bearer(token: &str) -> Value {
+    json!({ "type": "bearer", "bearer": [{ "key": "token", "value": token, "type": "string" }] })
+}
+
+fn url(path: &str, operation: &Value, step: &Step) -> Value {
     let segments: Vec<String> = path
         .trim_start_matches('/')
         .split('/')
@@ -115,23 +185,32 @@ fn url(path: &str, operation: &Value) -> Value {
         )
         .collect();
     let variables: Vec<Value> = parameters(operation, "path")
-        .map(|p| json!({ "key": p["name"], "value": path_value(p), "description": p["description"] }))
+        .map(|p| json!({ "key": p["name"], "value": path_value(p, step), "description": p["description"] }))
         .collect();
     let query: Vec<Value> = parameters(operation, "query")
         .map(|p| {
+            let stated = stated(step.query, p);
             json!({
                 "key": p["name"],
-                "value": text(example(p)),
-                "disabled": p["required"] != true,
+                "value": stated.map_or_else(|| text(example(p)), str::to_owned),
+                "disabled": stated.is_none(),
                 "description": p["description"],
             })
         })
         .collect();
-    let mut url = Map::new();
-    url.insert(
-        "raw".to_owned(),
-        format!("{{{{baseUrl}}}}/{}", segments.join("/")).into(),
+    let asked: Vec<String> = query
+        .iter()
+        .filter(|p| p["disabled"] == false)
+        .map(|p| format!("{}={}", text(&p["key"]), text(&p["value"])))
+        .collect();
+    let mark = if asked.is_empty() { "" } else { "?" };
+    let raw = format!(
+        "{{{{baseUrl}}}}/{}{mark}{}",
+        segments.join("/"),
+        asked.join("&")
     );
+    let mut url = Map::new();
+    url.insert("raw".to_owned(), raw.into());
     url.insert("host".to_owned(), json!(["{{baseUrl}}"]));
     url.insert("path".to_owned(), segments.into());
     for (key, list) in [("variable", variables), ("query", query)] {
@@ -150,18 +229,37 @@ fn parameters<'a>(operation: &'a Value, place: &'a str) -> impl Iterator<Item = 
         .filter(move |parameter| parameter["in"] == place)
 }
 
-fn header_value(parameter: &Value) -> String {
-    match parameter["name"].as_str() {
-        Some(name) if name.eq_ignore_ascii_case("x-workspace-id") => "{{workspaceId}}".to_owned(),
-        _ => text(example(parameter)),
-    }
+/// What the step says of a parameter.
+fn stated(pairs: &[(&str, &'static str)], parameter: &Value) -> Option<&'static str> {
+    let found = pairs.iter().find(|(name, _)| parameter["name"] == *name);
+    found.map(|(_, value)| *value)
+}
+
+fn header(parameter: &Value, step: &Step) -> Value {
+    let workspace = parameter["name"] == "X-Workspace-Id";
+    let stated = stated(step.headers, parameter).or(match (workspace, step.peer) {
+        (false, _) => None,
+        (true, true) => Some("{{peer_workspace_id}}"),
+        (true, false) => Some("{{workspace_id}}"),
+    });
+    json!({
+        "key": parameter["name"],
+        "value": stated.map_or_else(|| text(example(parameter)), str::to_owned),
+        "disabled": stated.is_none(),
+        "description": parameter["description"],
+    })
 }
 
 fn example(parameter: &Value) -> &Value {
-    [&parameter["example"], &parameter["schema"]["example"]]
-        .into_iter()
-        .find(|value| !value.is_null())
-        .unwrap_or(&parameter["schema"]["default"])
+    let schema = &parameter["schema"];
+    [
+        &parameter["example"],
+        &schema["example"],
+        &schema["examples"][0],
+    ]
+    .into_iter()
+    .find(|value| !value.is_null())
+    .unwrap_or(&schema["default"])
 }
 
 fn text(value: &Value) -> String {
@@ -172,11 +270,17 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn body_example(operation: &Value) -> Option<&Value> {
+fn body(operation: &Value, step: &Step) -> Option<String> {
     let media = operation.pointer("/requestBody/content/application~1json")?;
-    media
-        .get("example")
-        .or_else(|| media["examples"].as_object()?.values().next()?.get("value"))
+    let example = || {
+        media
+            .get("example")
+            .or_else(|| media["examples"].as_object()?.values().next()?.get("value"))
+    };
+    match step.body {
+        Some(body) => Some(body.to_owned()),
+        None => serde_json::to_string_pretty(example()?).ok(),
+    }
 }
 
 /// Whether an operation asks for no token: it says `security: []` or `security: [{}]`, or nobody says anything.
@@ -189,56 +293,10 @@ fn is_public(spec: &Value, operation: &Value) -> bool {
     })
 }
 
-/// A path parameter without an example is an id that an earlier answer told: a variable of its name.
-fn path_value(parameter: &Value) -> String {
-    match (text(example(parameter)), parameter["name"].as_str()) {
-        (value, Some(name)) if value.is_empty() => format!("{{{{{name}}}}}"),
-        (value, _) => value,
+/// A path parameter of which the step says nothing is the variable of its name.
+fn path_value(parameter: &Value, step: &Step) -> String {
+    match (stated(step.path, parameter), parameter["name"].as_str()) {
+        (Some(value), _) => value.to_owned(),
+        (None, name) => format!("{{{{{}}}}}", name.unwrap_or_default()),
     }
-}
-
-/// The checks of an answer, and the ids that later requests need.
-fn script(spec: &Value, path: &str, operation: &Value) -> Vec<String> {
-    let statuses: Vec<&str> = operation["responses"]
-        .as_object()
-        .into_iter()
-        .flat_map(Map::keys)
-        .filter(|status| status.starts_with('2'))
-        .map(String::as_str)
-        .collect();
-    let list = statuses.join(", ");
-    let mut lines = vec![
-        format!(
-            "pm.test(\"status is {list}\", () => pm.expect(pm.response.code).to.be.oneOf([{list}]));"
-        ),
-        "pm.test(\"has a request id\", () => pm.response.to.have.header(\"x-request-id\"));"
-            .to_owned(),
-    ];
-    lines.extend(told(spec, path, operation).map(|(variable, field)| {
-        format!(
-            "if (pm.response.code < 300) pm.collectionVariables.set(\"{variable}\", pm.response.json().{field});"
-        )
-    }));
-    lines
-}
-
-/// Which variables an answer fills, and from which of its fields: `{key_id}` below this path is the `id` that is told
-/// here; any other field has the variable's name itself.
-fn told<'a>(
-    spec: &'a Value,
-    path: &'a str,
-    operation: &'a Value,
-) -> impl Iterator<Item = (String, &'static str)> + 'a {
-    let is_post = spec["paths"][path]["post"]["operationId"] == operation["operationId"];
-    let made = operations(spec).filter_map(move |(below, _, other)| {
-        let name = below
-            .strip_prefix(path)?
-            .strip_prefix("/{")?
-            .strip_suffix('}')?;
-        let parameter = parameters(other, "path").find(|parameter| parameter["name"] == name)?;
-        (is_post && text(example(parameter)).is_empty()).then(|| (name.to_owned(), "id"))
-    });
-    let executed = (operation["operationId"] == "execute_tool")
-        .then(|| ("execution_id".to_owned(), "execution_id"));
-    made.chain(executed)
 }

@@ -1,5 +1,10 @@
 //! The API's description as a whole: what the groups' own parts leave to the product.
 
+mod headers;
+mod links;
+mod members;
+pub mod words;
+
 use std::collections::BTreeMap;
 
 use domain::rights::{Needs, RIGHTS};
@@ -21,6 +26,9 @@ const DESCRIPTION: &str = "Paste an API, get a safe, tested, versioned AI tool. 
 /// Operations that act in a workspace start with this.
 const API: &str = "/api/v1/";
 
+/// The same tools for clients of the Model Context Protocol.
+const MCP: &str = "/mcp";
+
 /// Where providers send browsers back to: it answers pages.
 const CALLBACK: &str = "/api/v1/connections/callback";
 
@@ -28,7 +36,8 @@ const CALLBACK: &str = "/api/v1/connections/callback";
 const ACCOUNT: [&str; 2] = ["/api/v1/workspaces", "/api/v1/invitations"];
 
 /// Joins the parts of all groups into the document of the product: information, bearer security, tags,
-/// the problem schemas, and for every operation its `X-Workspace-Id` and the answers that any may give.
+/// the problem schemas, and for every operation its `X-Workspace-Id` and the answers that any may give; and says what types
+/// alone do not say.
 pub fn document(parts: Vec<OpenApi>) -> OpenApi {
     let mut whole = base();
     for part in parts {
@@ -36,15 +45,19 @@ pub fn document(parts: Vec<OpenApi>) -> OpenApi {
     }
     for (path, item) in &mut whole.paths.paths {
         for operation in operations(item) {
-            if !path.starts_with(API) || is_public(operation) {
+            if is_public(operation) {
                 operation.security = Some(vec![SecurityRequirement::default()]);
             }
-            if path.starts_with(API) && path != CALLBACK {
+            if path.starts_with(API) && path != CALLBACK || path == MCP {
                 let account = ACCOUNT.iter().any(|start| path.starts_with(start));
                 add_common(operation, account);
             }
+            add_always(operation);
+            headers::describe(operation);
         }
     }
+    members::settle(&mut whole);
+    links::add(&mut whole);
     whole
 }
 
@@ -165,7 +178,8 @@ fn add_common(operation: &mut Operation, account: bool) {
     let common = COMMON
         .iter()
         .filter(|(status, _)| !public || !matches!(*status, "401" | "403"));
-    for (status, description) in common.chain(with_body) {
+    let in_workspace = IN_WORKSPACE.iter().filter(|_| !account && !public);
+    for (status, description) in common.chain(with_body).chain(in_workspace) {
         let response = responses
             .entry((*status).to_owned())
             .or_insert_with(|| problem(description));
@@ -175,6 +189,21 @@ fn add_common(operation: &mut Operation, account: bool) {
                 .content
                 .entry(PROBLEM_JSON.to_owned())
                 .or_insert_with(|| problem_content().into());
+        }
+    }
+}
+
+/// What every operation may answer, public ones too, and the headers of its problems.
+fn add_always(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    responses
+        .entry("431".to_owned())
+        .or_insert_with(|| problem("More than 100 headers, or 32 KB of them."));
+    for (status, response) in responses {
+        if let RefOr::T(response) = response
+            && response.content.contains_key(PROBLEM_JSON)
+        {
+            headers::tell(status, response);
         }
     }
 }
@@ -201,6 +230,11 @@ const COMMON: [(&str, &str); 5] = [
     ("500", "A defect of this product; report the request id."),
     ("503", "A dependency does not answer; try again."),
 ];
+
+const IN_WORKSPACE: [(&str, &str); 1] = [(
+    "404",
+    "There is no such workspace, or the caller is not a member of it.",
+)];
 
 const WITH_BODY: [(&str, &str); 2] = [
     ("413", "The body is over 1 MB."),
@@ -236,6 +270,8 @@ macro_rules! answers {
 }
 
 answers! {
+    /// For `responses(…)` of an operation that answers to its own host and allowed origins only.
+    Strange = "403", "The request came for another host, or from an origin that is not allowed.";
     /// For `responses(…)` of an operation on one object.
     Missing = "404", "There is no such object in this workspace.";
     /// For `responses(…)` of an operation that runs tools.
@@ -244,6 +280,10 @@ answers! {
     Limited = "429", "One of the tool's `limits` is reached: `quota_exceeded`, with `Retry-After`.";
     /// For `responses(…)` of an operation that asks a model.
     Busy = "429", "The model server is over its rate limit: `model_rate_limited`, with `Retry-After` where the server said when.";
+    /// For `responses(…)` of an operation that leaves what is built in, or was installed, as it is.
+    Fixed = "409", "It is part of the product or an installed copy, and stays as it is: `built_in_tool`, `installed_copy`.";
+    /// For `responses(…)` of an operation on a secret.
+    Changing = "409", "Another request is changing it at this moment: `secret_busy`.";
     /// For `responses(…)` of an operation that may meet another change.
     Conflict = "409", "It exists already, or was changed meanwhile; `current` holds its version.";
 }
