@@ -220,7 +220,7 @@ fn every_example_fits_its_schema() {
     let spec = spec();
     let mut wrong = Vec::new();
     let mut seen = 0;
-    visit(&spec, String::new(), &mut |at, node| {
+    visit(&spec, "", &mut |at, node| {
         let schema = match &node["schema"] {
             // A schema that shows an example of itself.
             Value::Null if is_schema(node) => node,
@@ -236,20 +236,20 @@ fn every_example_fits_its_schema() {
 }
 
 /// Every object in the document below this one, with its place; examples themselves are no part of the document.
-fn visit<'a>(node: &'a Value, at: String, see: &mut impl FnMut(&str, &'a Value)) {
+fn visit<'a>(node: &'a Value, at: &str, see: &mut impl FnMut(&str, &'a Value)) {
     match node {
         Value::Object(members) => {
-            see(&at, node);
+            see(at, node);
             for (name, member) in members {
                 let is_name = at.ends_with("/properties") || at.ends_with("/schemas");
                 if is_name || !matches!(name.as_str(), "example" | "examples" | "default") {
-                    visit(member, format!("{at}/{name}"), see);
+                    visit(member, &format!("{at}/{name}"), see);
                 }
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                visit(item, format!("{at}/{index}"), see);
+                visit(item, &format!("{at}/{index}"), see);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
