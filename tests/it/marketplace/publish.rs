@@ -23,7 +23,7 @@ async fn shows_nothing_of_the_workspaces_own() {
                 .set("/metadata", json!({ "owner": "desk seven" }))
                 .set("/x-note", "internal note")
                 .set("/examples", json!([{ "symbol": "OURS" }]))
-                .set("/mock", json!({ "enabled": false, "output": { "price": 4711 } }))
+                .set("/mock", json!({ "enabled": false, "output": { "price": 4711004711_u64 } }))
                 .set("/api/path", "/{account}/quote")
                 .set("/api/connection_vars", json!({ "account": "our-account" }))
                 .set("/tests", json!([{
@@ -40,7 +40,7 @@ async fn shows_nothing_of_the_workspaces_own() {
         "desk seven",
         "internal note",
         "OURS",
-        "4711",
+        "4711004711",
         "our-account",
         "recorded person",
     ] {
