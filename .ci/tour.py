@@ -139,6 +139,10 @@ def walk(command, document, root):
                 place = f"{document.name}:{line}"
                 if status:
                     sys.exit(f"{place}: exit status {status}\n{commands}\nprinted:\n{printed}")
+                if re.search(r"^(api|carol|curl -s )", commands, re.MULTILINE) and "> /dev/null" not in commands and not printed.strip():
+                    sys.exit(f"{place}: nothing answered\n{commands}")
+                if '"success":false' in printed and '"success":false' not in (expected or ""):
+                    sys.exit(f"{place}: a failure that the document does not show\n{commands}\nprinted:\n{printed}")
                 if '"type":"urn:problem:' in printed and "urn:problem" not in (expected or ""):
                     sys.exit(f"{place}: an error that the document does not show\n{commands}\nprinted:\n{printed}")
                 if expected and not pattern(expected).search(plain(printed)):
@@ -150,6 +154,9 @@ def walk(command, document, root):
             os.killpg(shell.process.pid, signal.SIGKILL)
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(PATIENCE)
+    # One more is a block that nobody walks any more.
+    if elsewhere != 1:
+        sys.exit(f"{document.name}: {elsewhere} blocks are left out")
     print(f"{document.name}: {walked} blocks walked, {compared} answers compared, {elsewhere} blocks are about something else", flush=True)
     if not compared:
         sys.exit(f"{document.name}: nothing was compared")

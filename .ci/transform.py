@@ -133,6 +133,8 @@ def check_stage(resources, paths):
     """Every method is throttled; those that are named are there."""
     (stage,) = of_type(resources, "AWS::ApiGateway::Stage").values()
     everything, *named = stage["Properties"]["MethodSettings"]
+    # Charged for each method, and nothing looks at them.
+    assert not any("MetricsEnabled" in setting for setting in (everything, *named)), named
     assert (everything["ResourcePath"], everything["HttpMethod"]) == ("/*", "*"), everything
     assert named, "what nobody signs in for has no limit of its own"
     for setting in named:
@@ -193,6 +195,7 @@ def check(resources, streams, keys):
                 assert "*" not in str(statement["Action"]), name
 
     (api,) = of_type(resources, "AWS::ApiGateway::RestApi").values()
+    assert of_type(resources, "AWS::ApiGateway::Deployment"), "nothing brings the API to its stage"
     body = api["Properties"]["Body"]
     reached = set()
     for path, methods in body["paths"].items():
@@ -240,6 +243,10 @@ def check_deployments(template, path):
             assert re.search(parameter.get("AllowedPattern", ""), value), f"{name}: {key}={value}"
     assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
+def check_redeployed(text):
+    """Another value of a parameter that the gateway's own answers hold is another deployment."""
+    assert yaml_parse(text)["Resources"]["Api"]["Properties"]["AlwaysDeploy"] is True, "a new PublicUrl would not reach the stage"
+
 def transformed(text, root, keys):
     """What CloudFormation would be given, and how many functions, streams and operations it has."""
     template = yaml_parse(text)
@@ -252,6 +259,7 @@ def main(source, target):
     root = pathlib.Path(source).resolve().parent
     result, streams, functions, operations = transformed(pathlib.Path(source).read_text(encoding="utf-8"), root, keys=False)
     check_deployments(yaml_parse(pathlib.Path(source).read_text(encoding="utf-8")), root / "samconfig.toml")
+    check_redeployed(pathlib.Path(source).read_text(encoding="utf-8"))
     variant = subprocess.run([sys.executable, root / "infra/require-keys"], check=True, capture_output=True, text=True)
     transformed(variant.stdout, root, keys=True)
     with open(target, "w", encoding="utf-8") as file:

@@ -320,7 +320,7 @@ class Load:
             try:
                 operation(self)
                 self.shared.done[operation.__name__] += 1
-            except (OSError, http.client.HTTPException) as error:
+            except Exception as error:  # whatever it is: a thread that ends by itself would be less load and no failure
                 self.connection = None
                 self.shared.broken(operation.__name__, error)
             self.shared.ended.wait(0.01)

@@ -16,7 +16,9 @@ begin
         from orchestration.runs r
         where r.workspace_id = t.workspace_id
           and r.parent_run_id = t.run_id
-          and r.parent_step_id = s.step_id;
+          and r.parent_step_id = s.step_id
+          -- One that was told of its end is another attempt's: this step was resumed since.
+          and (r.finished_at is null or not r.told);
         if found then
             update orchestration.run_steps x
             set lease_until = null, child_run_id = child, not_before = 'infinity', due_at = 'infinity'

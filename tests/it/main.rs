@@ -27,6 +27,7 @@ mod matrix;
 mod mcp;
 mod openapi;
 mod orchestrate;
+mod own_login;
 mod prompts;
 mod queue;
 mod restart;

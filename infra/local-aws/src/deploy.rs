@@ -325,6 +325,8 @@ impl Ground {
             allowed.push_str(more);
         }
         let ours = [
+            // Nobody is asked there: tokens are signed with a secret of this stack's own.
+            ("SupabaseUrl", "https://project.supabase.co".to_owned()),
             ("LegacyJwtSecret", "true".to_owned()),
             ("OpenaiKeyInSecret", "true".to_owned()),
             ("OpenaiBaseUrl", format!("http://{}/v1", self.model)),

@@ -107,6 +107,8 @@ const MUTANTS: &[Mutant] = mutants! {
         attempts_that_were_no_fault_of_it_do_not_count;
     "a run that was begun is begun again": "recover_step", "if s.kind = 'flow' then" => "if false then",
         a_run_that_a_dying_worker_began_is_waited_for;
+    "any run below is waited for": "recover_step", "and (r.finished_at is null or not r.told);" => ";",
+        what_ran_below_before_a_resume_is_not_waited_for;
     "the ledger is not asked": "recover_step", "and i.status = 'done'" => "and false",
         an_unsafe_call_with_an_answer_is_asked_for_again;
     "workers may die for ever": "recover_step", "and s.spared < 4" => "and true",

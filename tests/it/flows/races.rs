@@ -32,6 +32,7 @@ races! {
     a_doubled_message_finds_nothing
     a_lost_answer_is_given_again
     a_run_that_a_dying_worker_began_is_waited_for
+    what_ran_below_before_a_resume_is_not_waited_for
     a_claim_is_bounded_in_bytes
     a_lost_answer_of_an_expansion_is_given_again
     a_step_that_reads_too_much_fails

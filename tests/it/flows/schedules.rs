@@ -22,6 +22,7 @@ pub(super) use dead_workers::{
     a_dying_read_is_made_again, a_dying_unsafe_call_is_unknown, a_late_worker_writes_nothing,
     a_lost_answer_is_given_again, a_run_that_a_dying_worker_began_is_waited_for,
     a_start_that_nobody_sent_is_sent, an_unsafe_call_with_an_answer_is_asked_for_again,
+    what_ran_below_before_a_resume_is_not_waited_for,
 };
 pub(super) use ends::{
     a_child_that_was_not_told_is_found, a_due_wait_is_woken, a_for_each_ends_with_its_last_item,

@@ -218,6 +218,27 @@ pub(in crate::flows) fn an_unsafe_call_with_an_answer_is_asked_for_again(engine:
     Ok(())
 }
 
+/// The run that an earlier attempt began has ended and was told of, and the step was resumed since: it is not waited for.
+pub(in crate::flows) fn what_ran_below_before_a_resume_is_not_waited_for(engine: &Engine) -> Told {
+    let above = engine.starts(&pair(&json!({ "kind": "flow" })))?;
+    let below = engine.starts_as(
+        &[step("x", 0, &[], &json!({}))],
+        "null",
+        Some((&above, "a")),
+    )?;
+    engine.rows(&format!(
+        "update orchestration.run_steps set status = 'failed' where run_id = '{below}';
+         update orchestration.runs
+         set status = 'failed', finished_at = now(), told = true, open_steps = 0
+         where id = '{below}'"
+    ))?;
+    engine.claims(&above, "a")?;
+    dies(engine, &above)?;
+    let state = engine.step(&above, "a", "status || ' ' || (child_run_id is null)")?;
+    holds!(state == "ready true", "a is {state}");
+    Ok(())
+}
+
 /// The worker of a step began the run of another flow, and died before it said so; its successors died as well.
 pub(in crate::flows) fn a_run_that_a_dying_worker_began_is_waited_for(engine: &Engine) -> Told {
     let above = engine.starts(&pair(&json!({ "kind": "flow" })))?;
