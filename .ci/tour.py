@@ -139,7 +139,7 @@ def walk(command, document, root):
                 place = f"{document.name}:{line}"
                 if status:
                     sys.exit(f"{place}: exit status {status}\n{commands}\nprinted:\n{printed}")
-                if re.search(r"^(api|carol|curl -s )", commands, re.MULTILINE) and "> /dev/null" not in commands and not printed.strip():
+                if re.search(r"^(api|carol|curl -s) ", commands, re.MULTILINE) and "> /dev/null" not in commands and not printed.strip():
                     sys.exit(f"{place}: nothing answered\n{commands}")
                 if '"success":false' in printed and '"success":false' not in (expected or ""):
                     sys.exit(f"{place}: a failure that the document does not show\n{commands}\nprinted:\n{printed}")
