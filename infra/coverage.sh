@@ -48,9 +48,10 @@ esac
 
 # The functions' binaries with the tests', as the tests themselves build them.
 cargo build --locked --workspace --bins --tests --message-format=json-render-diagnostics >"$out/built.json"
+failed=
 if [ -z "$report_only" ]; then
-  # A failed test is told by its own output; its lines count all the same.
-  cargo test --locked --workspace --no-fail-fast "$@" || echo "SOME TESTS FAILED" >&2
+  # A failed test is told by its own output; its lines count all the same, and the script ends with 1.
+  cargo test --locked --workspace --no-fail-fast "$@" || failed=1
 fi
 
 # --- report -------------------------------------------------------------------------------------------------------------------
@@ -71,3 +72,4 @@ if [ "$report_only" = --html ]; then
 fi
 "$llvm/llvm-cov" export -format=lcov -instr-profile="$out/merged.profdata" "@$out/objects" >"$out/lcov.info"
 python3 infra/coverage.py "$root" "$minimum" <"$out/lcov.info"
+[ -z "$failed" ] || { echo "some tests failed" >&2; exit 1; }
