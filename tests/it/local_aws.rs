@@ -166,7 +166,12 @@ async fn a_tool_with_a_secret_runs(stack: &Stack, alice: &Person) {
         (201, &json!("stock_price")),
         "{told:?}"
     );
-    let told = alice
+    asks_the_price(stack, alice, VALUES[0]).await;
+}
+
+/// Runs the tool, which sends this secret value.
+async fn asks_the_price(stack: &Stack, who: &Person, value: &str) {
+    let told = who
         .executes("stock_price", &json!({ "symbol": "IBM" }))
         .await;
     assert_eq!(
@@ -175,7 +180,10 @@ async fn a_tool_with_a_secret_runs(stack: &Stack, alice: &Person) {
         "{told:?}"
     );
     let sent = stack.upstream.last_request().query();
-    assert!(sent.contains(&("apikey".to_owned(), VALUES[0].to_owned())));
+    assert!(
+        sent.contains(&("apikey".to_owned(), value.to_owned())),
+        "another's secret"
+    );
 }
 
 async fn a_model_calls_it_and_the_stream_arrives_in_pieces(stack: &Stack, alice: &Person) {
@@ -305,19 +313,7 @@ async fn another_workspace_installs_the_tool(stack: &Stack, alice: &Person, bob:
         (200, &json!(true)),
         "{told:?}"
     );
-    let told = bob
-        .executes("stock_price", &json!({ "symbol": "IBM" }))
-        .await;
-    assert_eq!(
-        (told.status, &told.body["output"]),
-        (200, &json!({ "price": 185.2 })),
-        "{told:?}"
-    );
-    let sent = stack.upstream.last_request().query();
-    assert!(
-        sent.contains(&("apikey".to_owned(), VALUES[1].to_owned())),
-        "his own, not hers"
-    );
+    asks_the_price(stack, bob, VALUES[1]).await;
 }
 
 /// The worker is killed while its call is being answered. The message of the queue stays invisible for minutes: the schedule's

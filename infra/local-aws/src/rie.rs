@@ -1,15 +1,13 @@
 //! A function behind AWS's own Lambda Runtime Interface Emulator: a second opinion on ours. It hands out whole answers only.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::aws;
-use crate::runtime_api::{Answer, Event, Init, Launch, Sink, StartFailure, lambda_variables};
+use crate::runtime_api::{Answer, Event, Init, Launch, StartFailure, collect, command};
 
 const POLL: Duration = Duration::from_millis(10);
 
@@ -28,31 +26,20 @@ impl Rie {
     ) -> Result<(Self, Init), StartFailure> {
         let (front, back) = (free_address().await?, free_address().await?);
         let started = Instant::now();
-        let mut command = Command::new(program);
-        command
+        let mut child = command(program, launch)
             .args(["--runtime-interface-emulator-address", &front])
             .args(["--runtime-api-address", &back])
             .arg(&launch.binary)
-            .env_clear()
-            .envs(lambda_variables(&launch.name, launch.memory))
             .env(
                 "AWS_LAMBDA_FUNCTION_TIMEOUT",
                 launch.time.as_secs().to_string(),
             )
-            .envs(launch.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        if let Some(group) = launch.group {
-            command.process_group(group);
-        }
-        let mut child = command.spawn()?;
+            .spawn()?;
         if let Some(pipe) = child.stdout.take() {
-            collect(pipe, Sink::clone(&launch.output));
+            collect(pipe, launch);
         }
         if let Some(pipe) = child.stderr.take() {
-            collect(pipe, Sink::clone(&launch.output));
+            collect(pipe, launch);
         }
         while TcpStream::connect(&front).await.is_err() {
             if let Some(status) = child.try_wait()? {
@@ -103,13 +90,4 @@ impl Rie {
 async fn free_address() -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     Ok(listener.local_addr()?.to_string())
-}
-
-fn collect(pipe: impl AsyncRead + Unpin + Send + 'static, output: Sink) {
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(pipe).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            output(&line);
-        }
-    });
 }

@@ -1,14 +1,14 @@
 //! The Lambda Runtime API for one process: starts a function's program and hands it one event at a time.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -184,7 +184,8 @@ impl Process {
             asked: Mutex::new(Some(asked)),
         });
         let (address, serving) = serve(Arc::clone(&api)).await?;
-        let mut command = command(launch, &address);
+        let mut command = command(&launch.binary, launch);
+        command.env("AWS_LAMBDA_RUNTIME_API", address);
         let _ = api.started.set(Instant::now());
         let mut child = command.spawn()?;
         let out = child.stdout.take().map(|pipe| collect(pipe, launch));
@@ -291,14 +292,12 @@ impl Drop for Process {
     }
 }
 
-fn command(launch: &Launch, address: &str) -> Command {
-    let mut command = Command::new(&launch.binary);
-    command.env_clear();
-    for (name, value) in lambda_variables(&launch.name, launch.memory) {
-        command.env(name, value);
-    }
+/// A program with the environment of a function and no other, which ends with whoever started it.
+pub(crate) fn command(program: &Path, launch: &Launch) -> Command {
+    let mut command = Command::new(program);
     command
-        .env("AWS_LAMBDA_RUNTIME_API", address)
+        .env_clear()
+        .envs(lambda_variables(&launch.name, launch.memory))
         .envs(launch.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -311,7 +310,7 @@ fn command(launch: &Launch, address: &str) -> Command {
 }
 
 /// What Lambda sets for every function.
-pub(crate) fn lambda_variables(name: &str, memory: u32) -> Vec<(&'static str, String)> {
+fn lambda_variables(name: &str, memory: u32) -> Vec<(&'static str, String)> {
     let text = str::to_owned;
     vec![
         ("AWS_LAMBDA_FUNCTION_NAME", text(name)),
@@ -331,7 +330,11 @@ pub(crate) fn lambda_variables(name: &str, memory: u32) -> Vec<(&'static str, St
     ]
 }
 
-fn collect(pipe: impl AsyncRead + Unpin + Send + 'static, launch: &Launch) -> JoinHandle<()> {
+/// Hands on what a function prints, line by line.
+pub(crate) fn collect(
+    pipe: impl AsyncRead + Unpin + Send + 'static,
+    launch: &Launch,
+) -> JoinHandle<()> {
     let output = Arc::clone(&launch.output);
     tokio::spawn(async move {
         let mut lines = BufReader::new(pipe).lines();
@@ -391,7 +394,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
 
 async fn response(
     State(api): State<Arc<Api>>,
-    Path(id): Path<String>,
+    UrlPath(id): UrlPath<String>,
     headers: HeaderMap,
     body: Body,
 ) -> StatusCode {
@@ -419,7 +422,11 @@ async fn response(
     StatusCode::ACCEPTED
 }
 
-async fn error(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn error(
+    State(api): State<Arc<Api>>,
+    UrlPath(id): UrlPath<String>,
+    body: Bytes,
+) -> StatusCode {
     api.deliver(&id, Answer::Failed(told(&body)));
     StatusCode::ACCEPTED
 }
