@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::MetadataCommand;
 use regex::Regex;
 use runtime::config::VARIABLES;
 
 use ignore::Ignore;
-use services::{Services, root};
+use services::Services;
+
+use crate::repository::{metadata, root};
 
 /// What the image of Postgres reads by itself.
 const OF_POSTGRES: [&str; 3] = ["POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_INITDB_ARGS"];
@@ -72,12 +73,7 @@ fn the_image_is_not_run_as_root_and_needs_no_shell() {
 fn the_image_starts_a_program_that_is_built() {
     let entry = words(&of_image("ENTRYPOINT"));
     let program = entry[0].strip_prefix('/').unwrap();
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--offline".to_owned(), "--locked".to_owned()])
-        .exec()
-        .unwrap();
+    let metadata = metadata();
     let programs: BTreeSet<&str> = metadata
         .packages
         .iter()
@@ -264,12 +260,7 @@ fn the_build_sees_what_it_reads_and_nothing_that_is_secret() {
     for path in &included {
         assert!(!ignore.ignores(path), "{}", path.display());
     }
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--offline".to_owned(), "--locked".to_owned()])
-        .exec()
-        .unwrap();
+    let metadata = metadata();
     for package in &metadata.packages {
         for target in &package.targets {
             let path = target.src_path.as_std_path().strip_prefix(root()).unwrap();

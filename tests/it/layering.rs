@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use cargo_metadata::DependencyKind;
+
+use crate::repository::{metadata, root};
 
 /// The rows of ARCHITECTURE.md from the bottom. A crate imports only from rows below its own.
 const ROWS: &[&[&str]] = &[
@@ -54,15 +56,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("aws-sdk-secretsmanager", &["vault"]),
     ("aws-sdk-sqs", &["workflow"]),
 ];
-
-fn metadata() -> Metadata {
-    MetadataCommand::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--offline".to_owned(), "--locked".to_owned()])
-        .exec()
-        .unwrap()
-}
 
 fn row(name: &str) -> usize {
     ROWS.iter()
@@ -114,7 +107,7 @@ fn dangerous_crates_stay_in_their_rooms() {
 
 /// Every Rust file of the product: `(path from the root, text without its unit tests)`.
 fn product() -> BTreeMap<PathBuf, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let mut files = BTreeMap::new();
     for folder in ["functions", "shared", "infra"] {
         collect(&root.join(folder), &mut files);

@@ -30,6 +30,7 @@ mod orchestrate;
 mod own_login;
 mod prompts;
 mod queue;
+mod repository;
 mod restart;
 mod secrets;
 mod secrets_never_leak;

@@ -1,15 +1,12 @@
 //! The list of what is deployed (`.ci/supply-chain sbom`) against Cargo's own words, and the terms that come with it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
-use serde_json::Value;
+use cargo_metadata::{DependencyKind, Metadata};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+use crate::repository::{metadata, root};
+use serde_json::Value;
 
 /// What the script writes. `None`: its libraries are not installed, and the test is to be skipped.
 fn written(kind: &str, test: &str) -> Option<String> {
@@ -52,15 +49,6 @@ fn locked() -> BTreeMap<String, String> {
             Some((name, checksum))
         })
         .collect()
-}
-
-fn metadata() -> Metadata {
-    MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .other_options(vec!["--offline".to_owned(), "--locked".to_owned()])
-        .exec()
-        .unwrap()
 }
 
 /// Ours that are deployed: the functions, and from them by normal dependencies.

@@ -10,10 +10,11 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::Value;
-use stack::{Stack, root};
+use stack::Stack;
 use testkit::TestApp;
 
 use crate::lambda::event;
+use crate::repository::root;
 
 /// Served, but no part of the API's own description.
 const UNDESCRIBED: [&str; 1] = ["/docs/{asset}"];

@@ -1,15 +1,19 @@
 //! The program as a newcomer meets it: started, called, stopped, started again, and in trouble.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod common;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
+
+use common::refused;
 
 /// A data directory, removed at the end.
 struct Scratch(PathBuf);
@@ -44,13 +48,6 @@ fn program(dir: &Path, arguments: &[&str]) -> Command {
         .args(arguments)
         .stdin(Stdio::null());
     command
-}
-
-fn refused(command: &mut Command) -> (Output, String) {
-    let output = command.output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{words}");
-    (output, words)
 }
 
 /// A server that is ready.

@@ -1,10 +1,12 @@
 //! The program as somebody meets it who runs it for others: what it demands, what it does not make, and several of it at once.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod common;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -14,6 +16,8 @@ use axum::{Json, Router};
 use postgres::{OWNER, Search, Throwaway};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use common::refused;
 
 const PUBLIC_URL: &str = "https://tools.example.com";
 
@@ -91,13 +95,6 @@ fn done(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn refused(command: &mut Command) -> (Output, String) {
-    let output = command.output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{words}");
-    (output, words)
 }
 
 /// A server that is ready.

@@ -6,16 +6,9 @@ use std::path::{Path, PathBuf};
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-pub(super) struct Services(Yaml);
+use crate::repository::root;
 
-/// The repository.
-pub(super) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .canonicalize()
-        .unwrap()
-}
+pub(super) struct Services(Yaml);
 
 /// Every file below a folder.
 pub(super) fn files(folder: &Path) -> Vec<PathBuf> {

@@ -6,7 +6,8 @@ use std::fs;
 use telemetry::metrics::{METRICS, NAMESPACE};
 use yaml_rust2::Yaml;
 
-use super::stack::{Route, Stack, root};
+use super::stack::{Route, Stack};
+use crate::repository::root;
 
 /// The names of AWS's own metrics that alarms may watch, by their namespace, and the dimension of each.
 const AWS: [(&str, &[&str], &str); 3] = [

@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-/// The repository's root.
-pub(super) fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-}
+use crate::repository::root;
 
 /// The template. The reader drops CloudFormation's tags: `!Ref X` is the text `X`, `!GetAtt A.B` the text `A.B`.
 pub(super) struct Stack(Yaml);
