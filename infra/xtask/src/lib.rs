@@ -5,5 +5,4 @@ pub mod export;
 pub mod migrate;
 mod postman;
 mod rights;
-pub mod sizes;
 pub mod sweep;

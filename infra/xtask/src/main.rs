@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{export, migrate, sizes, sweep};
+use xtask::{export, migrate, sweep};
 
 /// Chores of this repository.
 #[derive(Parser)]
@@ -30,8 +30,6 @@ enum Chore {
     /// Does the chores of the background on a deployed database until there are none: links the audit, wraps data keys with
     /// the first of MASTER_KEYS. Configured by the same environment as a function (DATABASE_URL, MASTER_KEYS).
     Sweep,
-    /// Prints the size of each function's binary, as deployed (builds them with the profile `lambda`, which is slow).
-    Sizes,
 }
 
 fn main() -> ExitCode {
@@ -39,7 +37,6 @@ fn main() -> ExitCode {
         Chore::Export { check } => export::run(check),
         Chore::Migrate { url } => migrate::run(&url),
         Chore::Sweep => sweep::run(),
-        Chore::Sizes => sizes::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -120,10 +120,16 @@ const TOOLS: &[Step] = &[
 
 const CALCULATE: &[(&str, &str)] = &[("tool_id", "calculate")];
 
-const WEATHER: &str = r#"{
+/// The tool that is saved and revised: only its description differs.
+macro_rules! weather {
+    ($description:literal) => {
+        concat!(
+            r#"{
   "id": "weather_{{run}}",
   "name": "Weather",
-  "description": "Current weather at a place",
+  "description": ""#,
+            $description,
+            r#"",
   "api": {
     "base_url": "https://api.open-meteo.com",
     "path": "/v1/forecast",
@@ -140,29 +146,13 @@ const WEATHER: &str = r#"{
     "input_to_params": { "latitude": "latitude", "longitude": "longitude" },
     "response_to_output": { "temperature": "current.temperature_2m" }
   }
-}"#;
+}"#
+        )
+    };
+}
 
-const WEATHER_REVISED: &str = r#"{
-  "id": "weather_{{run}}",
-  "name": "Weather",
-  "description": "Current temperature at a place, in degrees Celsius",
-  "api": {
-    "base_url": "https://api.open-meteo.com",
-    "path": "/v1/forecast",
-    "method": "GET",
-    "params": { "current": "temperature_2m" },
-    "auth": { "method": "none" }
-  },
-  "input_schema": {
-    "properties": { "latitude": { "type": "number" }, "longitude": { "type": "number" } },
-    "required": ["latitude", "longitude"]
-  },
-  "output_schema": { "properties": { "temperature": { "type": "number" } } },
-  "mapping": {
-    "input_to_params": { "latitude": "latitude", "longitude": "longitude" },
-    "response_to_output": { "temperature": "current.temperature_2m" }
-  }
-}"#;
+const WEATHER: &str = weather!("Current weather at a place");
+const WEATHER_REVISED: &str = weather!("Current temperature at a place, in degrees Celsius");
 
 /// A tool whose host has a variable: whoever installs it says the region.
 const QUOTE: &str = r#"{
